@@ -1,0 +1,31 @@
+"""What can be tried: a precision with its strategy and the options that change numerics or speed."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from autoprec_probe.precision import canonical_precision
+
+type_checked = AfterValidator(canonical_precision)
+
+Strategy = Literal["single", "fsdp", "deepspeed", "xla"]
+MatmulPrecision = Literal["highest", "high", "medium"]
+Device = Literal["cpu", "cuda", "xpu", "mps", "tpu"]
+
+
+class Candidate(BaseModel):
+    """A precision, the strategy that owns the step, and the options that change numerics or speed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    precision: Annotated[str, type_checked]
+    strategy: Strategy = "single"
+    matmul_precision: MatmulPrecision = "highest"
+    """What `torch.set_float32_matmul_precision` is set to: TF32 on Ampere and later, bf16 inside oneDNN on a CPU."""
+
+    def __str__(self) -> str:
+        """Return the precision, followed by whatever differs from the defaults."""
+        extras = [f"matmul {self.matmul_precision}"] if self.matmul_precision != "highest" else []
+        if self.strategy != "single":
+            extras.insert(0, self.strategy)
+        return f"{self.precision} ({', '.join(extras)})" if extras else self.precision

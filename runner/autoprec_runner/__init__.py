@@ -1,0 +1,1 @@
+"""Precision plugins, the engine, isolated trials, measurement, stability and search."""

@@ -1,0 +1,28 @@
+"""Errors of the runner.
+
+RunnerError
+├── PrecisionError      a precision, plugin or option that cannot be honoured as asked
+├── WorkloadError       the user's model, batch, loss or factory does not make a step
+├── TrialError          a child process did not do what its parent asked
+└── StudyError          a study that cannot be planned as asked
+"""
+
+
+class RunnerError(Exception):
+    """Root of every error that the runner raises."""
+
+
+class PrecisionError(RunnerError, ValueError):
+    """A precision, plugin or option that cannot be honoured as asked; nothing is ever replaced silently."""
+
+
+class WorkloadError(RunnerError, ValueError):
+    """The user's model, batch, loss or factory does not make a step; the message says what would."""
+
+
+class TrialError(RunnerError):
+    """A child process did not do what its parent asked."""
+
+
+class StudyError(RunnerError, ValueError):
+    """A study that cannot be planned as asked."""

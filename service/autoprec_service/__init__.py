@@ -1,0 +1,1 @@
+"""Storage of trials and the policy that turns them into a recommendation (free of torch)."""

@@ -1,0 +1,65 @@
+"""A precision and its evidence: what the policy answers."""
+
+from typing import Literal
+
+from autoprec_probe.candidate import Candidate
+from autoprec_runner.trial import Mode, Objective, TrialStatus
+from pydantic import BaseModel, ConfigDict, Field
+
+Basis = Literal["measured", "transferred", "predicted"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ratio(_Part):
+    """A ratio to the reference `32-true` with its 95 % interval; above 1 is better for speed, below 1 for memory."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Alternative(_Part):
+    """A candidate that qualifies and was not chosen."""
+
+    candidate: Candidate
+    speedup: Ratio | None = None
+    memory_ratio: float | None = None
+    note: str
+    """Why it came after the chosen one, in one sentence."""
+    trial_id: str
+
+
+class Rejected(_Part):
+    """A candidate that does not qualify, with the reason."""
+
+    candidate: Candidate
+    status: TrialStatus
+    reason: str
+    remedy: str | None = None
+    trial_id: str
+
+
+class Recommendation(_Part):
+    """The policy's answer. `precision` is None where nothing qualifies, and `reasons` say why."""
+
+    precision: str | None
+    candidate: Candidate | None
+    basis: Basis | None
+    confidence: float = Field(ge=0, le=1)
+    objective: Objective
+    mode: Mode
+    hardware_key: str
+    model_fingerprint: str
+    study_id: str | None
+    speedup: Ratio | None = None
+    """Step time of `32-true` over that of the chosen candidate."""
+    memory_ratio: float | None = None
+    """Peak memory of the chosen candidate over that of `32-true`."""
+    reasons: tuple[str, ...]
+    alternatives: tuple[Alternative, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    evidence: tuple[str, ...] = ()
+    """Ids of the trials that the answer rests on."""
