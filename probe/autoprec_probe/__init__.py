@@ -1,1 +1,44 @@
 """What this machine is and which precisions it can really run (free of torch)."""
+
+from autoprec_probe.candidate import Candidate, Device, MatmulPrecision, Strategy
+from autoprec_probe.detect import probe
+from autoprec_probe.errors import (
+    DeviceNotFoundError,
+    ForeignPrecisionError,
+    ProbeError,
+    ReaderError,
+    UnknownPrecisionError,
+)
+from autoprec_probe.key import hardware_key
+from autoprec_probe.precision import BUILT_IN, canonical_precision, known_precisions
+from autoprec_probe.profile import Accelerator, Cpu, HardwareProfile, Software
+from autoprec_probe.reader import HostReader, Reader
+from autoprec_probe.support import Support, SupportLevel, matmul_options, precision_table, support
+
+__all__ = [
+    "BUILT_IN",
+    "Accelerator",
+    "Candidate",
+    "Cpu",
+    "Device",
+    "DeviceNotFoundError",
+    "ForeignPrecisionError",
+    "HardwareProfile",
+    "HostReader",
+    "MatmulPrecision",
+    "ProbeError",
+    "Reader",
+    "ReaderError",
+    "Software",
+    "Strategy",
+    "Support",
+    "SupportLevel",
+    "UnknownPrecisionError",
+    "canonical_precision",
+    "hardware_key",
+    "known_precisions",
+    "matmul_options",
+    "precision_table",
+    "probe",
+    "support",
+]

@@ -2,6 +2,8 @@
 
 ProbeError
 ├── UnknownPrecisionError   a precision string that nobody provides
+├── ForeignPrecisionError   a precision string whose plugin, not the probe, has to judge it
+├── DeviceNotFoundError     a device that the hardware profile does not hold
 └── ReaderError             a source of facts that could not be read
 """
 
@@ -12,6 +14,14 @@ class ProbeError(Exception):
 
 class UnknownPrecisionError(ProbeError, ValueError):
     """A precision string that neither autoprec nor an installed plugin provides."""
+
+
+class ForeignPrecisionError(ProbeError, ValueError):
+    """A third party's precision: its own class answers what it supports, the probe knows nothing about it."""
+
+
+class DeviceNotFoundError(ProbeError, LookupError):
+    """A device that the hardware profile does not hold, or holds only as one that could not be read."""
 
 
 class ReaderError(ProbeError):

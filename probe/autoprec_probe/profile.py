@@ -1,8 +1,8 @@
 """What the probe reports of one machine. Unknown is None; a device that cannot be read is an entry with an error."""
 
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
 from autoprec_probe.candidate import Device
 
@@ -19,7 +19,8 @@ class Cpu(_Fact):
     vendor: str | None = None
     model_name: str | None = None
     microarchitecture: str | None = None
-    """archspec's name, such as `zen5` or `sapphirerapids`; None where only a generic level can be told."""
+    """archspec's name, such as `zen5` or `sapphirerapids` (the compilers' name where archspec has none, several joined
+    by `+` where the cores differ); None where only a generic level can be told."""
     physical_cores: int | None = None
     logical_cores: int | None = None
     usable_cores: int | None = None
@@ -43,6 +44,8 @@ class Accelerator(_Fact):
     compute_capability: tuple[int, int] | None = None
     memory_total_bytes: int | None = None
     memory_free_bytes: int | None = None
+    partitioned: bool | None = None
+    """Whether the device is cut into slices (MIG), so that a workload gets only a part of it."""
     error: str | None = None
     """Why this device could not be read, if it could not."""
 
@@ -83,6 +86,12 @@ class HardwareProfile(_Fact):
         from autoprec_probe.key import hardware_key  # noqa: PLC0415 (the key is derived from this schema)
 
         return hardware_key(self, device)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_the_key_anew(cls, data: Any) -> Any:
+        """Accept what `model_dump` gives, whose key follows from the other fields."""
+        return {name: value for name, value in data.items() if name != "key"} if isinstance(data, dict) else data
 
     def without_identity(self) -> Self:
         """Return a copy without serial numbers, to be shared."""

@@ -1,8 +1,11 @@
 """Errors of the service.
 
 ServiceError
-└── StoreError            the store cannot be opened, read or written
-    └── StoreTooNewError  the store was written by a newer autoprec
+├── PolicyError                 trials that cannot be judged together
+├── ExchangeError               a file of records that cannot be opened
+└── StoreError                  the store cannot be opened, read or written
+    ├── StoreConflictError      a record contradicts what is stored
+    └── StoreTooNewError        the store was written by a newer autoprec
 """
 
 
@@ -10,8 +13,20 @@ class ServiceError(Exception):
     """Root of every error that the service raises."""
 
 
+class PolicyError(ServiceError, ValueError):
+    """Trials of different workloads, machines or strategies, which cannot be judged together."""
+
+
+class ExchangeError(ServiceError):
+    """A file of exported records cannot be opened; the message says which and why."""
+
+
 class StoreError(ServiceError):
     """The store cannot be opened, read or written; the message says where it is and what to do."""
+
+
+class StoreConflictError(StoreError):
+    """A record contradicts what is stored; nothing of the call was written."""
 
 
 class StoreTooNewError(StoreError):

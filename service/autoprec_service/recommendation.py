@@ -2,9 +2,10 @@
 
 from typing import Literal
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.trial import Mode, Objective, TrialStatus
-from pydantic import BaseModel, ConfigDict, Field
 
 Basis = Literal["measured", "transferred", "predicted"]
 
@@ -22,7 +23,7 @@ class Ratio(_Part):
 
 
 class Alternative(_Part):
-    """A candidate that qualifies and was not chosen."""
+    """A candidate that ran and was not chosen; where it was not verified, the note says so."""
 
     candidate: Candidate
     speedup: Ratio | None = None
@@ -50,10 +51,12 @@ class Recommendation(_Part):
     basis: Basis | None
     confidence: float = Field(ge=0, le=1)
     objective: Objective
-    mode: Mode
-    hardware_key: str
-    model_fingerprint: str
+    mode: Mode | None
+    """None, like the two keys below, where there was no trial to judge from."""
+    hardware_key: str | None
+    model_fingerprint: str | None
     study_id: str | None
+    """None where the trials are of several studies."""
     speedup: Ratio | None = None
     """Step time of `32-true` over that of the chosen candidate."""
     memory_ratio: float | None = None

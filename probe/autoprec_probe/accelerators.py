@@ -1,0 +1,22 @@
+"""The accelerators of a machine, from every detector that there is."""
+
+from collections.abc import Callable
+
+from autoprec_probe.profile import Accelerator
+from autoprec_probe.reader import Reader
+
+Detector = Callable[[Reader], tuple[Accelerator, ...]]
+
+
+def detect_nvidia(reader: Reader) -> tuple[Accelerator, ...]:
+    """Return the NVIDIA devices, in the order of their PCI addresses."""
+    return reader.nvml().accelerators
+
+
+DETECTORS: tuple[Detector, ...] = (detect_nvidia,)
+"""Asked in this order; the first readable device becomes the machine's default."""
+
+
+def detect_accelerators(reader: Reader) -> tuple[Accelerator, ...]:
+    """Return the accelerators behind `reader`; one that cannot be read is an entry with its error."""
+    return tuple(each for detect in DETECTORS for each in detect(reader))

@@ -1,0 +1,24 @@
+"""One look at a machine: its processor, its accelerators and its software."""
+
+from autoprec_probe.accelerators import detect_accelerators
+from autoprec_probe.cpu import detect_cpu
+from autoprec_probe.profile import HardwareProfile
+from autoprec_probe.reader import HostReader, Reader
+from autoprec_probe.software import detect_software
+
+
+def probe(reader: Reader | None = None) -> HardwareProfile:
+    """Return the hardware profile of this machine, or of the one behind `reader`.
+
+    Nothing is run or measured and torch is not loaded; on a machine with two cores it takes some 20 ms.
+
+    Raises:
+        ReaderError: A source of facts exists and could not be read.
+    """
+    source = HostReader() if reader is None else reader
+    return HardwareProfile(
+        system=source.system,
+        cpu=detect_cpu(source),
+        accelerators=detect_accelerators(source),
+        software=detect_software(source),
+    )

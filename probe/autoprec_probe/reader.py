@@ -1,0 +1,134 @@
+"""The seam between the probe and the machine: everything that detection reads comes through a `Reader`."""
+
+import os
+import platform
+import subprocess
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Protocol
+
+from autoprec_probe.errors import ReaderError
+from autoprec_probe.nvml import NvmlReading, read_nvml
+
+_SYSCTL_TIMEOUT_SECONDS = 10
+
+
+class Reader(Protocol):
+    """Reads raw facts of one machine and interprets none of them.
+
+    What a machine does not have is None; it is an error only if it exists and cannot be read. A reader may be asked
+    for the same fact more than once. `autoprec_probe.testing.FakeReader` replays captured machines.
+    """
+
+    @property
+    def system(self) -> str:
+        """The operating system: Linux, Darwin, Windows."""
+
+    @property
+    def machine(self) -> str:
+        """The instruction set as the operating system spells it (`uname -m`)."""
+
+    @property
+    def python_version(self) -> str:
+        """The version of the running interpreter."""
+
+    @property
+    def logical_cores(self) -> int | None:
+        """Logical cores that are online."""
+
+    @property
+    def usable_cores(self) -> int | None:
+        """Logical cores that this process may use, after affinity."""
+
+    def read_text(self, path: str) -> str | None:
+        """Return the text of a file of /proc or /sys, None where there is none or a sandbox hides it.
+
+        Raises:
+            ReaderError: The file exists and could not be read.
+        """
+
+    def sysctl(self) -> str | None:
+        """Return the `hw` and `machdep.cpu` lines of macOS's sysctl, None on other systems.
+
+        Raises:
+            ReaderError: The command exists and did not answer.
+        """
+
+    def package_version(self, name: str) -> str | None:
+        """Return the version of an installed distribution without importing it, None where it is not installed."""
+
+    def nvml(self) -> NvmlReading:
+        """Return what the NVIDIA driver tells; an empty reading where there is no driver."""
+
+
+class HostReader:
+    """The reader of the machine that this process runs on."""
+
+    @property
+    def system(self) -> str:
+        """The operating system of this machine."""
+        return platform.system()
+
+    @property
+    def machine(self) -> str:
+        """The instruction set of this machine (of the emulated one under emulation)."""
+        return platform.machine()
+
+    @property
+    def python_version(self) -> str:
+        """The version of this interpreter."""
+        return platform.python_version()
+
+    @property
+    def logical_cores(self) -> int | None:
+        """Logical cores of this machine."""
+        return os.cpu_count()
+
+    @property
+    def usable_cores(self) -> int | None:
+        """Logical cores that this process may use; all of them where the system knows no affinity."""
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+    def read_text(self, path: str) -> str | None:
+        """Return the text of a file of this machine, or None."""
+        try:
+            return Path(path).read_text(encoding="utf-8", errors="replace")
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return None
+        except OSError as e:
+            raise ReaderError(f"Cannot read {path}: {e}") from e
+
+    def sysctl(self) -> str | None:
+        """Return macOS's sysctl lines, or None."""
+        if self.system != "Darwin":
+            return None
+        command = ["/usr/sbin/sysctl", "hw", "machdep.cpu"]
+        try:
+            done = subprocess.run(  # noqa: S603 (a constant command)
+                command,
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=_SYSCTL_TIMEOUT_SECONDS,
+            )
+        except FileNotFoundError:
+            return None
+        except (OSError, subprocess.TimeoutExpired) as e:
+            raise ReaderError(f"{' '.join(command)} did not answer: {e}") from e
+        return done.stdout
+
+    def package_version(self, name: str) -> str | None:
+        """Return the version of a distribution installed here, or None."""
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return None
+
+    def nvml(self) -> NvmlReading:
+        """Return what this machine's NVIDIA driver told when it was first asked."""
+        return self._nvml
+
+    @cached_property
+    def _nvml(self) -> NvmlReading:
+        return read_nvml()

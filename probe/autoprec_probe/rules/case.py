@@ -1,0 +1,53 @@
+"""What a rule is asked to judge."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from autoprec_probe.candidate import Candidate, Device
+from autoprec_probe.profile import Accelerator, HardwareProfile
+
+Platform = Literal["cpu", "nvidia", "amd", "xpu", "mps", "tpu"]
+"""A device together with who made it: AMD's devices call themselves `cuda`, and answer differently."""
+
+NumberFormat = Literal["fp32", "fp64", "bf16", "fp16"]
+
+FORMATS: dict[str, NumberFormat] = {
+    "32-true": "fp32",
+    "64-true": "fp64",
+    "bf16-mixed": "bf16",
+    "bf16-true": "bf16",
+    "16-mixed": "fp16",
+    "16-true": "fp16",
+}
+"""The number format whose arithmetic decides about a built-in precision."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One candidate on one device of one machine."""
+
+    candidate: Candidate
+    profile: HardwareProfile
+    device: Device
+    accelerator: Accelerator | None
+    """The device to run on; None for a CPU, and where the machine has no readable device of this kind."""
+
+    @property
+    def number_format(self) -> NumberFormat:
+        """The number format that decides."""
+        return FORMATS[self.candidate.precision]
+
+    @property
+    def platform(self) -> Platform:
+        """Whose rules apply."""
+        if self.device != "cuda":
+            return self.device
+        return "amd" if self.accelerator is not None and self.accelerator.vendor == "AMD" else "nvidia"
+
+    @property
+    def device_name(self) -> str:
+        """The device as a sentence names it."""
+        if self.device == "cpu":
+            cpu = self.profile.cpu
+            return cpu.model_name or cpu.microarchitecture or f"this {cpu.architecture} CPU"
+        return (self.accelerator.name if self.accelerator is not None else None) or f"this {self.device} device"

@@ -1,0 +1,110 @@
+"""What refuses a candidate before its arithmetic matters: strategy, device, packages, meaningless options."""
+
+from collections.abc import Callable
+
+from autoprec_probe.rules.case import Case
+from autoprec_probe.verdict import Verdict
+
+_INSTALL_GUIDE = "https://pytorch.org/get-started/locally/"
+
+Gate = Callable[[Case], Verdict | None]
+
+
+def strategy_gate(case: Case) -> Verdict | None:
+    """Refuse strategies that this version of autoprec does not run."""
+    strategy = case.candidate.strategy
+    if strategy == "single":
+        return None
+    return Verdict(
+        level="unsupported",
+        reason=f"autoprec does not run the strategy {strategy!r} yet: it tries candidates on a single device.",
+        remedy="Use strategy 'single'; precision strings mean something else under other strategies.",
+    )
+
+
+def device_gate(case: Case) -> Verdict | None:
+    """Refuse devices that are not there or do not answer."""
+    if case.device == "cpu" or case.accelerator is not None:
+        return None
+    errors = [each.error for each in case.profile.accelerators if each.kind == case.device and each.error]
+    if errors:
+        return Verdict(
+            level="unsupported",
+            reason=f"The {case.device!r} device of this machine could not be read: {errors[0]}.",
+            remedy="Check the device and its driver, then probe again.",
+        )
+    return Verdict(
+        level="unsupported",
+        reason=f"This machine has no {case.device!r} device.",
+        remedy=f"Use device {case.profile.default_device!r}.",
+    )
+
+
+def torch_gate(case: Case) -> Verdict | None:
+    """Refuse where torch is not installed; a profile that was not asked about torch is given the benefit of doubt."""
+    if not _missing(case, "torch"):
+        return None
+    return Verdict(
+        level="missing-package",
+        reason="PyTorch (the package torch) is not installed.",
+        remedy=f"pip install torch (which build fits the device: {_INSTALL_GUIDE})",
+        source=_INSTALL_GUIDE,
+    )
+
+
+def torch_build_gate(case: Case) -> Verdict | None:
+    """Refuse devices that the installed build of torch cannot use; a version without a suffix tells nothing."""
+    version = case.profile.software.packages.get("torch") or ""
+    build = version.partition("+")[2]
+    foreign = _FOREIGN_BUILDS.get(case.platform, ())
+    if not build or not build.startswith(foreign):
+        return None
+    return Verdict(
+        level="missing-package",
+        reason=f"The installed build of PyTorch ({version}) cannot use {case.device_name}.",
+        remedy=f"Install the build for this device: {_INSTALL_GUIDE}",
+        source=_INSTALL_GUIDE,
+    )
+
+
+_FOREIGN_BUILDS: dict[str, tuple[str, ...]] = {
+    "nvidia": ("cpu", "rocm", "xpu"),
+    "amd": ("cpu", "cu", "xpu"),
+    "xpu": ("cpu", "cu", "rocm"),
+}
+"""The beginnings of the version suffixes (`2.9.0+cpu`) of builds that leave a platform unused."""
+
+
+def xla_gate(case: Case) -> Verdict | None:
+    """Refuse TPUs where torch-xla is not installed."""
+    if case.platform != "tpu" or not _missing(case, "torch-xla"):
+        return None
+    return Verdict(
+        level="missing-package",
+        reason="PyTorch reaches a TPU only through torch-xla, which is not installed.",
+        remedy="pip install torch-xla, in the version that matches torch",
+        source="https://docs.pytorch.org/xla/",
+    )
+
+
+def matmul_gate(case: Case) -> Verdict | None:
+    """Refuse a lower matmul precision where the weights are not multiplied in fp32 anyway."""
+    candidate = case.candidate
+    if candidate.matmul_precision == "highest" or candidate.precision == "32-true":
+        return None
+    return Verdict(
+        level="unsupported",
+        reason=f"matmul_precision={candidate.matmul_precision!r} changes fp32 matrix products only, and with "
+        f"{candidate.precision} the products that matter are not fp32.",
+        remedy="Use matmul_precision='highest', or the precision 32-true.",
+        source="https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html",
+    )
+
+
+def _missing(case: Case, package: str) -> bool:
+    packages = case.profile.software.packages
+    return package in packages and packages[package] is None
+
+
+GATES: tuple[Gate, ...] = (strategy_gate, matmul_gate, device_gate, torch_gate, torch_build_gate, xla_gate)
+"""In the order in which they are asked: what no installation can mend comes first."""

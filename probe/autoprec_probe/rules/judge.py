@@ -1,0 +1,12 @@
+"""The way to a verdict: first what refuses a candidate on any hardware, then the rule for the hardware."""
+
+from autoprec_probe.rules.case import Case
+from autoprec_probe.rules.gates import GATES
+from autoprec_probe.rules.registry import rule_for
+from autoprec_probe.verdict import Verdict
+
+
+def judge(case: Case) -> Verdict:
+    """Return the verdict of the first gate that refuses, else that of the platform's rule."""
+    refusals = (gate(case) for gate in GATES)
+    return next((refusal for refusal in refusals if refusal is not None), None) or rule_for(case)(case)

@@ -1,0 +1,40 @@
+"""A machine made of values, for tests here and of third parties."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from autoprec_probe.nvml import NvmlReading
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeReader:
+    """A `Reader` that answers with what it was given; what it was not given, the machine does not have.
+
+    A captured /proc/cpuinfo is replayed by `FakeReader(machine="aarch64", files={"/proc/cpuinfo": text})`.
+    """
+
+    system: str = "Linux"
+    machine: str = "x86_64"
+    python_version: str = "3.11.0"
+    logical_cores: int | None = None
+    usable_cores: int | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)
+    sysctl_text: str | None = None
+    nvml_reading: NvmlReading = field(default_factory=NvmlReading)
+
+    def read_text(self, path: str) -> str | None:
+        """Return the given text of this path, or None."""
+        return self.files.get(path)
+
+    def sysctl(self) -> str | None:
+        """Return the given lines, or None."""
+        return self.sysctl_text
+
+    def package_version(self, name: str) -> str | None:
+        """Return the given version, or None."""
+        return self.packages.get(name)
+
+    def nvml(self) -> NvmlReading:
+        """Return the given reading, or that of a machine without an NVIDIA driver."""
+        return self.nvml_reading

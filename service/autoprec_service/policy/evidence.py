@@ -1,0 +1,128 @@
+"""What the trials of one candidate say together."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+from autoprec_probe.candidate import Candidate
+from autoprec_runner.trial import Phase, Stability, StepTime, Trial
+from autoprec_service.policy.risk import Risk, is_reference, numeric_risk
+
+_PHASES: tuple[str, ...] = get_args(Phase)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One candidate with the trial that decides about it and the figures that count."""
+
+    candidate: Candidate
+    trial: Trial
+    """The trial that decides: a failure that nothing has overridden, or else the most advanced trial that went well."""
+    step_time: StepTime | None
+    """From the race where there was one, because its rounds were interleaved; else from the most advanced trial."""
+    peak_memory_bytes: int | None
+    stability: Stability | None
+    sources: tuple[str, ...]
+    """Ids of the trials that all this was taken from."""
+
+    @property
+    def name(self) -> str:
+        """Return what sentences call the candidate."""
+        return str(self.candidate)
+
+    @property
+    def risk(self) -> Risk:
+        """Return the rank of the candidate's numeric risk."""
+        return numeric_risk(self.candidate)
+
+    @property
+    def is_reference(self) -> bool:
+        """Return whether the others are judged by this candidate."""
+        return is_reference(self.candidate)
+
+    @property
+    def verdict(self) -> str:
+        """Return the verdict on the candidate's stability."""
+        return self.stability.verdict if self.stability else "unjudged"
+
+    @property
+    def is_unstable(self) -> bool:
+        """Return whether the candidate's numbers were found to be wrong."""
+        return self.trial.status == "unstable" or self.verdict == "unstable"
+
+    @property
+    def is_sound(self) -> bool:
+        """Return whether the candidate ran to its end and nothing was found wrong with its numbers."""
+        return self.trial.status == "ok" and not self.is_unstable
+
+
+def gathered(trials: Iterable[Trial]) -> list[Evidence]:
+    """Return the evidence for each candidate, the safest first, whatever the order of the trials."""
+    groups: dict[Candidate, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(trial.candidate, []).append(trial)
+    found = [_evidence(candidate, sorted(group, key=_advance)) for candidate, group in groups.items()]
+    return sorted(found, key=lambda each: (each.risk, each.name))
+
+
+def _evidence(candidate: Candidate, trials: Sequence[Trial]) -> Evidence:
+    """Return what `trials`, the most advanced last, say of a candidate."""
+    latest_first = [trial for trial in reversed(trials) if trial.status == "ok"]
+    raced_first = sorted(latest_first, key=lambda trial: trial.phase != "race")
+    failure = _standing_failure(trials)
+    timed = next((trial for trial in raced_first if _is_usable(trial.step_time)), None)
+    weighed = next((trial for trial in latest_first if trial.peak_memory_bytes is not None), None)
+    deciding = failure or latest_first[0]
+    judged = next((trial for trial in (deciding, *latest_first) if trial.stability is not None), None)
+    used = (deciding, timed, weighed, judged)
+    return Evidence(
+        candidate=candidate,
+        trial=deciding,
+        step_time=timed.step_time if timed else None,
+        peak_memory_bytes=weighed.peak_memory_bytes if weighed else None,
+        stability=judged.stability if judged else None,
+        sources=tuple(dict.fromkeys(trial.id for trial in used if trial)),
+    )
+
+
+def _standing_failure(trials: Sequence[Trial]) -> Trial | None:
+    """Return the most advanced failure that no trial has overridden.
+
+    What overrides a failure is a trial of the same or a later phase that went well and ended after it. So an earlier
+    phase never makes up for a failure, and neither does what was measured before the failure.
+    """
+    well = [trial for trial in trials if trial.status == "ok"]
+    failures = (trial for trial in reversed(trials) if trial.status != "ok")
+    return next((each for each in failures if not any(_overrides(other, each) for other in well)), None)
+
+
+def _overrides(well: Trial, failure: Trial) -> bool:
+    phases = _phase(well), _phase(failure)
+    return phases[0] >= phases[1] and (_end(well), phases[0]) > (_end(failure), phases[1])
+
+
+def _advance(trial: Trial) -> tuple[int, datetime, datetime, str]:
+    return _phase(trial), _start(trial), _end(trial), trial.id
+
+
+def _phase(trial: Trial) -> int:
+    return _PHASES.index(trial.phase)
+
+
+def _start(trial: Trial) -> datetime:
+    """Return when the trial began; a time without a zone is taken as UTC, so that the answer is the same everywhere."""
+    return trial.started_at if trial.started_at.tzinfo else trial.started_at.replace(tzinfo=UTC)
+
+
+def _end(trial: Trial) -> datetime:
+    return _start(trial) + timedelta(seconds=trial.wall_seconds)
+
+
+def _is_usable(time: StepTime | None) -> bool:
+    """Return whether a step time can be put into a ratio."""
+    if time is None:
+        return False
+    figures = (time.low_seconds, time.median_seconds, time.high_seconds)
+    return all(math.isfinite(each) and each > 0 for each in figures)

@@ -1,0 +1,78 @@
+"""Why a candidate is recommended, in full sentences."""
+
+from collections.abc import Iterator
+
+from autoprec_service.formatting import listed, percent, ratio, size
+from autoprec_service.policy.evidence import Evidence
+from autoprec_service.policy.field import Field
+from autoprec_service.policy.ranking import Choice
+from autoprec_service.policy.ratios import is_noise, memory_ratio, speedup
+from autoprec_service.policy.scores import CRITERIA, NOISE, told_memory, told_time, within_noise
+
+
+def reasons_for(choice: Choice, field: Field) -> tuple[str, ...]:
+    """Return the sentences, the most important first."""
+    return tuple(_reasons(choice, field))
+
+
+def _reasons(choice: Choice, field: Field) -> Iterator[str]:
+    pick, reference = choice.pick, field.reference
+    if field.reference_is_unstable and reference is not None:
+        yield f"{reference.name} is itself unstable on this workload: {unstable_because(reference)}"
+    yield _alone(choice, field) if pick.is_reference else _time(pick, reference)
+    if memory := _memory(pick, reference):
+        yield memory
+    if riskier := [each.name for each in choice.tied if each.risk > pick.risk]:
+        verb = "is" if len(riskier) == 1 else "are"
+        yield f"{listed(riskier)} {verb} as good within the noise, and {pick.name} carries less numeric risk."
+    if pick.stability and not pick.is_reference:
+        yield pick.stability.sentence
+    if promising := [each.name for each in field.unverified if _is_better(each, pick, field)]:
+        yield f"{listed(promising)} measured better and could not be verified; a larger budget may tell."
+    if limit := field.constraints.max_memory_bytes:
+        yield f"Its peak memory of {told_memory(pick)} stays within max_memory ({size(limit)})."
+
+
+def unstable_because(evidence: Evidence) -> str:
+    """Return what was wrong with a candidate's numbers, in a sentence."""
+    if evidence.stability and evidence.stability.verdict == "unstable":
+        return evidence.stability.sentence
+    return evidence.trial.reason
+
+
+def _is_better(evidence: Evidence, pick: Evidence, field: Field) -> bool:
+    criterion = CRITERIA[field.objective][0]
+    ours, theirs = criterion.score(evidence), criterion.score(pick)
+    if field.reference_is_unstable or ours is None or theirs is None:  # no budget makes up for the yardstick
+        return False
+    return ours.value < theirs.value and not within_noise(ours, theirs)
+
+
+def _alone(choice: Choice, field: Field) -> str:
+    time, memory = f"{told_time(choice.pick)} a step", f"{told_memory(choice.pick)} at its peak"
+    figure = {"throughput": time, "memory": memory}.get(field.objective, f"{time} and {memory}")
+    if len(field.qualified) == 1:
+        return f"{choice.pick.name} took {figure}, and no other candidate was found stable."
+    better = {"throughput": "faster", "memory": "smaller"}.get(field.objective, "better in time and memory together")
+    return f"{choice.pick.name} took {figure}; no other stable candidate was {better} by more than the noise."
+
+
+def _time(pick: Evidence, reference: Evidence | None) -> str:
+    gain = speedup(pick, reference)
+    if gain is None or reference is None:
+        return f"{pick.name} took {told_time(pick)} a step; without one of 32-true, its gain is unknown."
+    sentence = (
+        f"{pick.name} took {told_time(pick)} a step against {told_time(reference)} for {reference.name}: "
+        f"{ratio(gain.value)} times as fast (95 % interval {ratio(gain.low)} to {ratio(gain.high)})"
+    )
+    return f"{sentence}, which is within the noise." if is_noise(gain) else f"{sentence}."
+
+
+def _memory(pick: Evidence, reference: Evidence | None) -> str | None:
+    share = memory_ratio(pick, reference)
+    if share is None or reference is None or pick.is_reference:
+        return None
+    figures = f"Its peak memory was {told_memory(pick)} against {told_memory(reference)} for {reference.name}"
+    if 1 / NOISE < share < NOISE:
+        return f"{figures}: the same."
+    return f"{figures}: {percent(abs(1 - share))} {'less' if share < 1 else 'more'}."

@@ -1,0 +1,113 @@
+"""What every store of studies and trials keeps to."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from autoprec_runner.study import Study, StudyStatus
+from autoprec_runner.trial import Trial, TrialStatus
+
+
+class Store(ABC):
+    """Studies and trials, kept for whoever asks next.
+
+    *What is acknowledged is kept.* When `save_study` or `add_trials` returns, the records survive the death of the
+    process. When one of them raises, nothing of that call was written.
+
+    *Who may write what.* A study is written by whoever runs it and may be saved again: its status, end, budget,
+    candidates and hardware facts change as it goes on, the last save wins, and its workload, machine, model and mode
+    never change. A trial is added once and never changed or removed; adding it again with the same content does
+    nothing, so a sender who does not know whether it got through sends it again. The study of a trial is saved first.
+
+    *Concurrency.* One store may be used by several threads at once, and several processes may hold stores on the same
+    place, reading and writing at once. A store is not carried through a fork: the child opens its own.
+
+    *Reading.* Records come back equal to what was given, NaN and infinities in losses included, in the order in which
+    they were first written. A trial of a precision that is not installed here is returned as it was recorded.
+
+    Every method raises `StoreError` when the place cannot be read or written, or when the store was closed.
+    """
+
+    @abstractmethod
+    def save_study(self, study: Study) -> None:
+        """Store a study, or replace what is stored under its id.
+
+        Raises:
+            StoreConflictError: The stored study of this id is about another model, workload, machine or mode.
+        """
+
+    @abstractmethod
+    def study(self, id: str) -> Study | None:  # noqa: A002 (it is the study's id, in the words of the schema)
+        """Return the study of this id, None where there is none."""
+
+    @abstractmethod
+    def studies(
+        self,
+        *,
+        model_fingerprint: str | None = None,
+        hardware_key: str | None = None,
+        workload_key: str | None = None,
+        status: StudyStatus | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[Study]:
+        """Return the studies that match every filter, in the order in which they were first saved.
+
+        `limit` is the size of a page and `after` the id of the last study of the page before.
+
+        Raises:
+            ValueError: `limit` is negative.
+            StoreError: There is no study with the id `after`.
+        """
+
+    @abstractmethod
+    def add_trials(self, trials: Iterable[Trial]) -> int:
+        """Add trials, all or none, and return how many of them were new.
+
+        Raises:
+            StoreConflictError: A trial has the id of a stored one and other content, or its study was never saved.
+        """
+
+    @abstractmethod
+    def trial(self, id: str) -> Trial | None:  # noqa: A002 (it is the trial's id, in the words of the schema)
+        """Return the trial of this id, None where there is none."""
+
+    @abstractmethod
+    def trials(
+        self,
+        *,
+        study_id: str | None = None,
+        model_fingerprint: str | None = None,
+        hardware_key: str | None = None,
+        workload_key: str | None = None,
+        precision: str | None = None,
+        status: TrialStatus | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[Trial]:
+        """Return the trials that match every filter, in the order in which they were added.
+
+        `limit` is the size of a page and `after` the id of the last trial of the page before.
+
+        Raises:
+            ValueError: `limit` is negative.
+            StoreError: There is no trial with the id `after`.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the place. Closing twice is allowed; using a closed store raises `StoreError`."""
+
+    def __enter__(self) -> Self:
+        """Return the store, which leaving the block closes."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the store."""
+        self.close()

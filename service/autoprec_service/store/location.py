@@ -1,0 +1,46 @@
+"""Where the store is, unless told otherwise."""
+
+import os
+from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from autoprec_service.errors import StoreError
+from autoprec_service.store.contract import Store
+from autoprec_service.store.sql import SqlStore
+
+ENVIRONMENT_VARIABLE = "AUTOPREC_DB"
+
+
+def open_store(where: str | Path | None = None) -> Store:
+    """Open the store at a path or an SQLAlchemy URL; it is made where there is none and migrated where it is older.
+
+    Without `where` it is what the environment variable `AUTOPREC_DB` says, or else `autoprec.db` in the user's data
+    folder.
+
+    Raises:
+        StoreError: The place cannot be used; the message says why and what to do.
+        StoreTooNewError: The store was written by a newer autoprec; it is left untouched.
+    """
+    chosen = where or os.environ.get(ENVIRONMENT_VARIABLE) or default_path()
+    return SqlStore(_url(chosen))
+
+
+def default_path() -> Path:
+    """Return the path of the store in the user's data folder."""
+    from platformdirs import user_data_path  # noqa: PLC0415 (only the default needs it)
+
+    return user_data_path("autoprec", appauthor=False) / "autoprec.db"
+
+
+def _url(where: str | Path) -> URL:
+    text = str(where)
+    if "://" not in text:
+        return URL.create("sqlite", database=str(Path(text).expanduser()))
+    try:
+        return make_url(text)
+    except ArgumentError as error:
+        raise StoreError(
+            f"{text!r} is no URL of a database. Give a path, or a URL such as sqlite:////path/to/autoprec.db."
+        ) from error

@@ -1,0 +1,12 @@
+"""Runs migrations on the connection, and within the transaction, of whoever asked for them."""
+
+from alembic import context
+
+from autoprec_service.store.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,  # SQLite changes a table by copying it
+)
+context.run_migrations()

@@ -1,0 +1,212 @@
+"""The tests that every implementation of `Store` must pass."""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from autoprec_probe.candidate import Candidate
+from autoprec_service.errors import StoreConflictError, StoreError
+from autoprec_service.store.contract import Store
+from autoprec_service.testing.factories import make_study, make_trial
+
+StoreOpener = Callable[[], Store]
+
+_THREADS = 4
+
+
+class StoreContract:
+    """Derive a class named `Test…` and give it a fixture `opener`: a function that opens the same place each time.
+
+    The place is empty before each test. Stores that a test opens are closed by it.
+    """
+
+    def test_finds_nothing_in_a_new_place(self, opener: StoreOpener) -> None:
+        """A new place is empty."""
+        with opener() as store:
+            assert store.studies() == []
+            assert store.trials() == []
+            assert store.study("study-a") is None
+            assert store.trial("trial-a") is None
+
+    def test_returns_a_study_as_it_was_saved(self, opener: StoreOpener) -> None:
+        """Studies survive closing."""
+        study = make_study()
+        with opener() as store:
+            store.save_study(study)
+        with opener() as store:
+            assert study == store.study(study.id)
+
+    def test_replaces_a_study_that_went_on(self, opener: StoreOpener) -> None:
+        """The last save wins."""
+        later = make_study(status="complete", finished_at="2025-01-01T13:00:00Z", budget_seconds=120.0)
+        with opener() as store:
+            store.save_study(make_study())
+            store.save_study(later)
+            assert [later] == store.studies()
+
+    @pytest.mark.parametrize("field", ["model_fingerprint", "workload_key", "hardware_key"])
+    def test_refuses_to_replace_a_study_by_another_question(self, opener: StoreOpener, field: str) -> None:
+        """What a study is about never changes."""
+        with opener() as store:
+            store.save_study(make_study())
+            with pytest.raises(StoreConflictError, match=field):
+                store.save_study(make_study(**{field: "other"}))
+            assert [make_study()] == store.studies()
+
+    def test_adds_trials_in_order(self, opener: StoreOpener) -> None:
+        """Trials come back in the order in which they were added."""
+        trials = [make_trial(id=name) for name in "cab"]
+        with opener() as store:
+            store.save_study(make_study())
+            assert len(trials) == store.add_trials(trials)
+            assert trials == store.trials()
+            assert trials[0] == store.trial("c")
+
+    def test_adds_a_trial_once(self, opener: StoreOpener) -> None:
+        """The same trial again does nothing, in one call or in two."""
+        trial = make_trial()
+        with opener() as store:
+            store.save_study(make_study())
+            assert 1 == store.add_trials([trial, trial])  # noqa: SIM300 (expected first)
+            assert 0 == store.add_trials([trial])  # noqa: SIM300 (expected first)
+            assert [trial] == store.trials()
+
+    def test_refuses_another_content_under_the_same_id(self, opener: StoreOpener) -> None:
+        """A trial never changes, and nothing of a refused call is written."""
+        with opener() as store:
+            store.save_study(make_study())
+            store.add_trials([make_trial(id="a")])
+            with pytest.raises(StoreConflictError, match="'a'"):
+                store.add_trials([make_trial(id="b"), make_trial(id="a", seconds=9.0)])
+            assert [make_trial(id="a")] == store.trials()
+
+    def test_refuses_a_trial_without_its_study(self, opener: StoreOpener) -> None:
+        """The study comes first."""
+        with opener() as store, pytest.raises(StoreConflictError, match="Save the study first"):
+            store.add_trials([make_trial()])
+
+    def test_keeps_numbers_that_are_none(self, opener: StoreOpener) -> None:
+        """NaN and infinities in losses come back, and adding them again is still the same trial."""
+        trial = make_trial(losses=(1.0, math.nan, math.inf, -math.inf), final_loss=math.nan)
+        with opener() as store:
+            store.save_study(make_study())
+            store.add_trials([trial])
+            (stored,) = store.trials()
+            assert trial.model_dump_json() == stored.model_dump_json()
+            assert 0 == store.add_trials([trial])  # noqa: SIM300 (expected first)
+
+    def test_returns_a_trial_of_a_precision_that_is_not_installed(self, opener: StoreOpener) -> None:
+        """A record stays readable where the plugin that made it is missing."""
+        foreign = Candidate.model_construct(precision="posit-true", strategy="single", matmul_precision="highest")
+        trial = make_trial().model_copy(update={"candidate": foreign})
+        study = make_study().model_copy(update={"candidates": (foreign,)})
+        with opener() as store:
+            store.save_study(study)
+            store.add_trials([trial])
+            assert [trial] == store.trials(precision="posit-true")
+            assert [study] == store.studies()
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("study_id", "study-b"),
+            ("model_fingerprint", "model-b"),
+            ("hardware_key", "nvidia-x"),
+            ("workload_key", "workload-b"),
+            ("status", "oom"),
+        ],
+    )
+    def test_filters_trials(self, opener: StoreOpener, name: str, value: str) -> None:
+        """Each filter of trials is honoured."""
+        asked: dict[str, Any] = {name: value}
+        wanted = make_trial(id="wanted", **asked)
+        with opener() as store:
+            store.save_study(make_study())
+            store.save_study(make_study(id="study-b"))
+            store.add_trials([make_trial(), wanted])
+            assert [wanted] == store.trials(**asked)
+            assert store.trials(**{name: value}, precision="16-true") == []  # type: ignore[arg-type]
+
+    def test_filters_trials_by_precision(self, opener: StoreOpener) -> None:
+        """The precision of the candidate is a filter, too."""
+        wanted = make_trial("bf16-mixed")
+        with opener() as store:
+            store.save_study(make_study())
+            store.add_trials([make_trial(), wanted])
+            assert [wanted] == store.trials(precision="bf16-mixed")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("model_fingerprint", "model-b"),
+            ("hardware_key", "nvidia-x"),
+            ("workload_key", "workload-b"),
+            ("status", "complete"),
+        ],
+    )
+    def test_filters_studies(self, opener: StoreOpener, name: str, value: str) -> None:
+        """Each filter of studies is honoured."""
+        asked: dict[str, Any] = {name: value}
+        wanted = make_study(id="wanted", **asked)
+        with opener() as store:
+            store.save_study(make_study())
+            store.save_study(wanted)
+            assert [wanted] == store.studies(**asked)
+
+    def test_pages_through_trials(self, opener: StoreOpener) -> None:
+        """Pages follow each other without a gap, whatever is added meanwhile."""
+        trials = [make_trial(id=str(number)) for number in range(5)]
+        with opener() as store:
+            store.save_study(make_study())
+            store.add_trials(trials[:4])
+            first = store.trials(limit=2)
+            store.add_trials(trials[4:])
+            second = store.trials(limit=2, after=first[-1].id)
+            assert trials == first + second + store.trials(limit=2, after=second[-1].id)
+            assert store.trials(after="4") == []
+
+    def test_pages_through_studies(self, opener: StoreOpener) -> None:
+        """Saving a study again does not move it."""
+        studies = [make_study(id=str(number)) for number in range(3)]
+        with opener() as store:
+            for study in [*studies, studies[0]]:
+                store.save_study(study)
+            assert studies[:2] == store.studies(limit=2)
+            assert studies[2:] == store.studies(after="1")
+
+    def test_refuses_to_go_on_after_an_unknown_record(self, opener: StoreOpener) -> None:
+        """A page after nothing would silently be the wrong one."""
+        with opener() as store, pytest.raises(StoreError, match="no record 'lost'"):
+            store.trials(after="lost")
+
+    def test_refuses_a_negative_limit(self, opener: StoreOpener) -> None:
+        """A negative limit is a mistake, not a wish for everything."""
+        with opener() as store, pytest.raises(ValueError, match="limit=-1"):
+            store.trials(limit=-1)
+
+    def test_refuses_to_work_once_closed(self, opener: StoreOpener) -> None:
+        """Closing twice is allowed, using a closed store is not."""
+        store = opener()
+        store.close()
+        store.close()
+        with pytest.raises(StoreError, match="is closed"):
+            store.studies()
+
+    def test_serves_several_threads(self, opener: StoreOpener) -> None:
+        """Threads that share a store lose nothing."""
+        with opener() as store, ThreadPoolExecutor(_THREADS) as pool:
+            store.save_study(make_study())
+            added = pool.map(lambda name: store.add_trials([make_trial(id=str(name))]), range(40))
+            assert list(added) == [1] * 40
+            assert {str(name) for name in range(40)} == {trial.id for trial in store.trials()}
+
+    def test_shows_at_once_what_another_store_wrote(self, opener: StoreOpener) -> None:
+        """Two stores on one place see each other's records."""
+        with opener() as one, opener() as other:
+            one.save_study(make_study())
+            assert [make_study()] == other.studies()
+            other.add_trials([make_trial()])
+            assert [make_trial()] == one.trials()

@@ -1,0 +1,80 @@
+"""Studies and trials made up for tests: whatever is not said has a plain value, the same each time."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from autoprec_probe.candidate import Candidate, MatmulPrecision
+from autoprec_probe.profile import Cpu, HardwareProfile, Software
+from autoprec_runner.study import Study
+from autoprec_runner.trial import Phase, Stability, StepTime, Trial
+
+STARTED_AT = datetime(2025, 1, 1, 12, tzinfo=UTC)
+
+_QUESTION = {
+    "model_fingerprint": "model-a",
+    "workload_key": "workload-a",
+    "hardware_key": "cpu-x86-2c",
+    "mode": "train",
+}
+
+
+def make_step_time(seconds: float, *, spread: float = 0.01, steps: int = 40) -> StepTime:
+    """Return a step time whose interval reaches `spread` (a share of the median) to both sides."""
+    low, high = seconds * (1 - spread), seconds * (1 + spread)
+    return StepTime(median_seconds=seconds, low_seconds=low, high_seconds=high, steps=steps)
+
+
+def make_stability(verdict: str = "stable", **overrides: Any) -> Stability:
+    """Return what was seen of a candidate beside the reference over 40 steps."""
+    sentence = f"The loss was judged {verdict} over 40 steps."
+    fields = {"verdict": verdict, "sentence": sentence, "steps": 40, "deviation": 0.004, "allowed": 0.05}
+    return Stability.model_validate(fields | overrides)
+
+
+def make_trial(
+    precision: str = "32-true",
+    *,
+    matmul_precision: MatmulPrecision = "highest",
+    seconds: float | None = 1.0,
+    spread: float = 0.01,
+    memory: int | None = 2**30,
+    verdict: str | None = "stable",
+    phase: Phase = "verify",
+    **overrides: Any,
+) -> Trial:
+    """Return a trial that went well, unless the fields of the schema in `overrides` say otherwise.
+
+    `seconds` and `spread` make its step time, `memory` is its peak in bytes, `verdict` its stability; None leaves out.
+    """
+    candidate = Candidate(precision=precision, matmul_precision=matmul_precision)
+    fields = _QUESTION | {
+        "id": f"{candidate} {phase}",
+        "study_id": "study-a",
+        "candidate": candidate,
+        "phase": phase,
+        "status": "ok",
+        "reason": f"{candidate} was measured.",
+        "support": "native",
+        "step_time": None if seconds is None else make_step_time(seconds, spread=spread),
+        "peak_memory_bytes": memory,
+        "stability": None if verdict is None else make_stability(verdict),
+        "started_at": STARTED_AT,
+        "wall_seconds": 10.0,
+    }
+    return Trial.model_validate(fields | overrides)
+
+
+def make_study(**overrides: Any) -> Study:
+    """Return a running study of two candidates, unless the fields of the schema in `overrides` say otherwise."""
+    fields = _QUESTION | {
+        "id": "study-a",
+        "workload": "a small model",
+        "hardware": HardwareProfile(system="Linux", cpu=Cpu(architecture="x86_64"), software=Software(python="3.11")),
+        "objective": "throughput",
+        "candidates": (Candidate(precision="32-true"), Candidate(precision="bf16-mixed")),
+        "budget_seconds": 60.0,
+        "seed": 0,
+        "status": "running",
+        "started_at": STARTED_AT,
+    }
+    return Study.model_validate(fields | overrides)
