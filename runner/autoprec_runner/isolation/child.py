@@ -1,0 +1,152 @@
+"""One child process, asked over a pipe: every way in which it can end is an exception with a reason."""
+
+import json
+import signal
+import time
+from collections.abc import Mapping
+from multiprocessing.connection import Connection, Pipe
+from typing import Any, Self
+
+import psutil
+
+from autoprec_runner.errors import TrialError
+from autoprec_runner.isolation.forkserver import ForkServer
+from autoprec_runner.isolation.output import OutputTail
+
+_LOOK_SECONDS = 0.25
+_LOOK_AT_FAMILY_EVERY = 4
+_GRACE_SECONDS = 0.5
+_MEANING = {
+    "SIGSEGV": " (a segmentation fault)",
+    "SIGABRT": " (an abort)",
+    "SIGFPE": " (an arithmetic fault)",
+    "SIGILL": " (an instruction that this processor does not have)",
+    "SIGKILL": " (most likely by the kernel's out-of-memory killer)",
+}
+
+
+class ChildEndedError(TrialError):
+    """The child process ended without an answer."""
+
+    def __init__(self, message: str, *, exit_code: int | None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+        """As in subprocess: negative for a signal. None if it went on running and had to be killed."""
+
+
+class ChildTimeoutError(TrialError):
+    """The child process did not answer in time."""
+
+
+class ChildMemoryError(TrialError):
+    """The child process took more memory than it may."""
+
+
+class ChildProcess:
+    """A forked child that answers JSON requests; use it as a context manager, which kills it with its descendants."""
+
+    def __init__(self, server: ForkServer, main: str, arguments: Mapping[str, Any], *, memory_limit_bytes: int) -> None:
+        self._server = server
+        self._memory_limit_bytes = memory_limit_bytes
+        self._output = OutputTail()
+        ours, theirs = Pipe(duplex=True)
+        self._connection: Connection = ours
+        try:
+            self._pid = server.start(
+                main,
+                {**arguments, "memory_limit_bytes": memory_limit_bytes},
+                connection=theirs.fileno(),
+                output=self._output.writer,
+            )
+        finally:
+            theirs.close()
+            self._output.close_writer()
+        self._exit_code: int | None = None
+
+    @property
+    def printed(self) -> str:
+        """The end of what the child printed."""
+        return self._output.text
+
+    @property
+    def closed(self) -> bool:
+        """Whether the child has been ended."""
+        return self._exit_code is not None
+
+    def ask(self, request: Mapping[str, Any], *, timeout_seconds: float) -> dict[str, Any]:
+        """Send a request and wait for its answer.
+
+        Raises:
+            ChildTimeoutError: No answer within `timeout_seconds`; the child is killed.
+            ChildMemoryError: The child and its descendants hold more than they may; the child is killed.
+            ChildEndedError: The child ended; the message says how.
+        """
+        try:
+            self._connection.send_bytes(json.dumps(request).encode())
+            self._wait(time.monotonic() + timeout_seconds, timeout_seconds)
+            answer = self._connection.recv_bytes()
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            by_itself = self._ends_within(_GRACE_SECONDS)
+            self.close()
+            raise _ended(self._exit_code if by_itself else None) from error
+        except BaseException:
+            self.close()
+            raise
+        return dict(json.loads(answer))
+
+    def close(self) -> None:
+        """Kill the child with all its descendants. Closing twice does nothing."""
+        if self._exit_code is None:
+            self._exit_code = self._server.kill(self._pid)
+            self._connection.close()
+            self._output.close()
+
+    def __enter__(self) -> Self:
+        """Return the child itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Kill the child."""
+        self.close()
+
+    def _wait(self, deadline: float, timeout_seconds: float) -> None:
+        looks = 0
+        while not self._connection.poll(max(0.0, min(_LOOK_SECONDS, deadline - time.monotonic()))):
+            looks += 1
+            self._check_memory(family=looks % _LOOK_AT_FAMILY_EVERY == 0)
+            if self._connection.poll(0):
+                return
+            if time.monotonic() >= deadline:
+                raise ChildTimeoutError(f"No answer within {timeout_seconds:.3g} s.")
+            if self._server.ended(self._pid):
+                # A descendant may hold the pipe open after the child itself has ended.
+                raise EOFError
+
+    def _check_memory(self, *, family: bool) -> None:
+        try:
+            root = psutil.Process(self._pid)
+            members = [root, *root.children(recursive=True)] if family else [root]
+            held = sum(member.memory_info().rss for member in members)
+        except psutil.NoSuchProcess:
+            return
+        if held > self._memory_limit_bytes:
+            raise ChildMemoryError(
+                f"It held {held / 2**30:.1f} GiB; {self._memory_limit_bytes / 2**30:.1f} GiB allowed."
+            )
+
+    def _ends_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not (ended := self._server.ended(self._pid)) and time.monotonic() < deadline:
+            time.sleep(seconds / 50)
+        return ended
+
+
+def _ended(exit_code: int | None) -> ChildEndedError:
+    if exit_code is None:
+        message = "The process closed its connection in the middle of a step and went on running; it was killed."
+    elif exit_code >= 0:
+        message = f"The process ended by itself with exit code {exit_code} in the middle of a step."
+    else:
+        name = signal.Signals(-exit_code).name
+        message = f"The process was ended by {name}{_MEANING.get(name, '')}."
+    return ChildEndedError(message, exit_code=exit_code)

@@ -1,0 +1,159 @@
+"""The fork server: a process that has torch loaded and forks a child for every trial.
+
+It is our own rather than `multiprocessing`'s for two reasons: that one re-imports the user's `__main__` in every child
+(a script without an `if __name__ == "__main__"` guard would start itself again), and it does not look after a child's
+descendants. This one is a *subreaper* (`prctl(2)`, PR_SET_CHILD_SUBREAPER): whatever a trial leaves behind, even a
+daemon in a session of its own, becomes our child and is killed.
+
+Requests arrive one at a time over a socket, as JSON; the file descriptors of a new child travel with its request. When
+the socket closes, because the study is over or its process died, every child is killed and the server ends.
+"""
+
+import array
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+import psutil
+
+from autoprec_runner.isolation.limits import die_with_parent
+
+MESSAGE_BYTES = 1 << 16
+PRELOAD = ("torch", "torch.utils.data", "autoprec_runner.trials.worker")
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Server:
+    """Forks children on request and kills them with all their descendants."""
+
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests = requests
+        self._children: set[int] = set()
+
+    def serve(self) -> None:
+        """Answer requests until the other side closes."""
+        handlers = {
+            "start": self._start,
+            "poll": self._poll,
+            "kill": self._kill,
+        }
+        while True:
+            message, descriptors = _receive(self._requests)
+            if not message:
+                return
+            request = json.loads(message)
+            self._requests.send(json.dumps(handlers[request["op"]](request, descriptors)).encode())
+
+    def close(self) -> None:
+        """Kill every child with its descendants."""
+        for pid in tuple(self._children):
+            self._kill({"pid": pid}, [])
+
+    def _start(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        pid = os.fork()
+        if pid == 0:
+            self._requests.close()
+            _become_child(request, *descriptors)
+        for each in descriptors:
+            os.close(each)
+        self._children.add(pid)
+        return {"pid": pid}
+
+    def _poll(self, request: dict[str, Any], _: list[int]) -> dict[str, Any]:
+        # Without reaping: a child's number must stay its own until it is killed with its descendants.
+        found = os.waitid(os.P_PID, request["pid"], os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return {"ended": found is not None}
+
+    def _kill(self, request: dict[str, Any], _: list[int]) -> dict[str, Any]:
+        pid = request["pid"]
+        _kill_tree(pid)
+        _, status = os.waitpid(pid, 0)
+        self._children.discard(pid)
+        self._kill_strays()
+        return {"exit_code": os.waitstatus_to_exitcode(status)}
+
+    def _kill_strays(self) -> None:
+        """Kill what ended trials left behind: our children that we never forked."""
+        while strays := [each for each in psutil.Process().children() if each.pid not in self._children]:
+            for stray in strays:
+                _kill_tree(stray.pid)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(stray.pid, 0)
+
+
+def _kill_tree(pid: int) -> None:
+    """Send SIGKILL to a process, its group and its descendants, whatever sessions they are in."""
+    try:
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            member.kill()
+
+
+def _become_child(request: dict[str, Any], connection: int, output: int) -> None:
+    """Turn the forked process into a trial: a session of its own, redirected streams, then the trial's main loop."""
+    exit_code = 1
+    try:
+        os.setsid()
+        die_with_parent()
+        os.umask(0o077)
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((null, 0), (output, 1), (output, 2)):
+            os.dup2(source, target)
+        os.close(null)
+        os.close(output)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        module, _, function = request["main"].partition(":")
+        getattr(importlib.import_module(module), function)(connection, request["arguments"])
+        exit_code = 0
+    except BaseException:  # noqa: BLE001 (the last frame of the process: tell why on its stderr, then end)
+        sys.excepthook(*sys.exc_info())
+    finally:
+        # Not sys.exit: threads that the workload leaked must not keep the process, nor its atexit hooks run.
+        with contextlib.suppress(ValueError, OSError, AttributeError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(exit_code)
+
+
+def _receive(requests: socket.socket) -> tuple[bytes, list[int]]:
+    descriptors = array.array("i")
+    message, ancillary, _, _ = requests.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(4 * descriptors.itemsize))
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    return message, list(descriptors)
+
+
+def main() -> None:
+    """Run the server on the socket whose descriptor is the first argument."""
+    requests = socket.socket(fileno=int(sys.argv[1]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        for name in PRELOAD:
+            importlib.import_module(name)
+    except ImportError as error:
+        requests.send(json.dumps({"error": str(error), "module": error.name}).encode())
+        return
+    requests.send(json.dumps({"ready": True}).encode())
+    server = Server(requests)
+    try:
+        server.serve()
+    finally:
+        server.close()
+
+
+if __name__ == "__main__":
+    main()

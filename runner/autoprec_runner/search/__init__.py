@@ -1,0 +1,1 @@
+"""How a study spends its budget: screen, sprint, race, verify."""

@@ -1,0 +1,20 @@
+"""A candidate on its way through a study."""
+
+from dataclasses import dataclass
+
+from autoprec_probe.candidate import Candidate
+from autoprec_probe.support import Support
+from autoprec_runner.trials.session import TrialSession
+
+
+@dataclass(kw_only=True, eq=False)
+class Contender:
+    """A candidate with its support verdict and its session; the session may be replaced by a new one."""
+
+    support: Support
+    session: TrialSession
+
+    @property
+    def candidate(self) -> Candidate:
+        """What is being tried."""
+        return self.support.candidate

@@ -1,0 +1,112 @@
+"""The third phase: contenders timed in interleaved rounds, until the best is clear or the time is up."""
+
+import math
+from collections.abc import Sequence
+
+from autoprec_runner.search.bench import Bench
+from autoprec_runner.search.contender import Contender
+from autoprec_runner.search.sprint import MAX_STEPS, Pace, recording
+from autoprec_runner.trial import Objective
+from autoprec_runner.trials.measure import separated
+from autoprec_runner.trials.session import Evidence, TrialSession
+
+WITHIN = 1.15
+"""Who is within this factor of the best after the sprint races."""
+MOST_CONTENDERS = 4
+FEWEST_ROUNDS = 5
+MOST_ROUNDS = 40
+RACE_ENDS_AT = 0.55
+"""Share of the budget after which the race must be over: verification comes next."""
+_ROUND_SECONDS = 0.25
+_COLD_STEPS = 1
+_FEWEST_WARM_STEPS = 3
+
+
+def score(evidence: Evidence, objective: Objective) -> float:
+    """Return what the objective minimises, from a session's evidence: seconds, bytes or their geometric mean."""
+    seconds, memory = evidence.typical_seconds, evidence.peak_memory_bytes or math.inf
+    match objective:
+        case "memory":
+            return memory
+        case "balanced":
+            return math.sqrt(seconds * memory)
+        case "throughput" | "energy":
+            return seconds
+
+
+def contenders(field: Sequence[Contender], objective: Objective) -> list[Contender]:
+    """Return who races: the best few after the sprint, best first."""
+    ranked = sorted(field, key=lambda each: score(each.session.evidence, objective))
+    if not ranked:
+        return []
+    best = score(ranked[0].session.evidence, objective)
+    return [each for each in ranked if score(each.session.evidence, objective) <= WITHIN * best][:MOST_CONTENDERS]
+
+
+def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender]:
+    """Run rounds A B C, A B C, … and record the trials; return who reached the end.
+
+    Interleaving lets a drift of the machine hit all contenders alike. A contender that is clearly beaten stops early;
+    its rounds stand.
+    """
+    crowded = bench.is_crowded(field)
+    running = list(field)
+    for contender in field:
+        contender.session.evidence.rounds = []
+    for _ in range(MOST_ROUNDS):
+        for contender in tuple(running):
+            if not _round(bench, contender, pace):
+                running.remove(contender)
+                field = [each for each in field if each is not contender]
+            elif crowded:
+                contender.session.close()
+        running = _still_in_it(running)
+        decided = len(running) < 2 and _rounds_run(field) >= FEWEST_ROUNDS  # noqa: PLR2004 (a race takes two)
+        if decided or not running or not bench.budget.left_until(RACE_ENDS_AT):
+            break
+    for contender in field:
+        bench.record(bench.records().measured(contender, "race"))
+    return list(field)
+
+
+def awaken(bench: Bench, contender: Contender) -> TrialSession:
+    """Return the contender's session, started again if it had to make room; what it had been timed at stays."""
+    before = contender.session
+    if before.closed:
+        contender.session = session = bench.start(contender.candidate)
+        session.prepare(timeout_seconds=bench.within(bench.question.budget_seconds / 2))
+        limit = bench.within(2 * (before.evidence.first_step_seconds or math.inf) + before.evidence.typical_seconds + 1)
+        session.observe(steps=1, max_seconds=0.0, timeout_seconds=limit)
+        session.evidence.rounds = before.evidence.rounds
+        session.evidence.warmup = before.evidence.warmup
+        session.evidence.peak_memory_bytes = before.evidence.peak_memory_bytes
+    return contender.session
+
+
+def _round(bench: Bench, contender: Contender, pace: Pace) -> bool:
+    with recording(bench, contender, "race", pace) as went:
+        session = awaken(bench, contender)
+        # Twice the limit of a sprint: a contender has shown its pace, only a hang is to be caught here.
+        limit = 2 * (_ROUND_SECONDS + max(pace.limit(), session.evidence.first_step_seconds or 0.0))
+        session.time_round(max_steps=MAX_STEPS, max_seconds=_ROUND_SECONDS, timeout_seconds=bench.within(limit))
+        rounds = session.evidence.rounds
+        if len(rounds[-1]) > _FEWEST_WARM_STEPS:
+            # While the others ran, this one's data left the caches.
+            rounds[-1] = rounds[-1][_COLD_STEPS:]
+    return went.well
+
+
+def _still_in_it(running: Sequence[Contender]) -> list[Contender]:
+    """Return the contenders that are not yet clearly slower than the fastest of them."""
+    if _rounds_run(running) < FEWEST_ROUNDS:
+        return list(running)
+    best = min(running, key=lambda each: each.session.evidence.typical_seconds)
+    return [
+        each
+        for each in running
+        if each is best or not separated(each.session.evidence.rounds, best.session.evidence.rounds)
+    ]
+
+
+def _rounds_run(field: Sequence[Contender]) -> int:
+    return min((len(each.session.evidence.rounds) for each in field), default=0)

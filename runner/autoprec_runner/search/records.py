@@ -1,0 +1,120 @@
+"""Writing down what a session has shown, as a trial."""
+
+import os
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psutil
+
+from autoprec_probe.candidate import Device
+from autoprec_probe.profile import HardwareProfile
+from autoprec_probe.support import Support
+from autoprec_runner.quantities import duration
+from autoprec_runner.search.contender import Contender
+from autoprec_runner.trial import Phase, Stability, StepTime, Trial, TrialStatus
+from autoprec_runner.trials.measure import step_time
+from autoprec_runner.trials.session import KEPT_LOSSES, Prepared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorder:
+    """Knows what all trials of a study have in common, and makes trials of sessions."""
+
+    study_id: str
+    prepared: Prepared
+    profile: HardwareProfile
+    device: Device
+
+    def measured(self, contender: Contender, phase: Phase, stability: Stability | None = None) -> Trial:
+        """Return the trial of a contender that ran as asked, with its verdict if it has been judged."""
+        if stability and stability.verdict == "unstable":
+            return self.unstable(contender, phase, stability)
+        evidence = contender.session.evidence
+        time = step_time(evidence.rounds, dropped=len(evidence.warmup))
+        return self._ran(contender, phase, status="ok", reason=_timing_sentence(time), stability=stability)
+
+    def unstable(self, contender: Contender, phase: Phase, stability: Stability) -> Trial:
+        """Return the trial of a contender whose numbers are wrong."""
+        return self._ran(contender, phase, status="unstable", reason=stability.sentence, stability=stability)
+
+    def failed(self, contender: Contender, phase: Phase, *, status: TrialStatus, reason: str) -> Trial:
+        """Return the trial of a contender that did not run to its end, with whatever it had shown by then."""
+        return self._ran(contender, phase, status=status, reason=reason, stability=None)
+
+    def refused(self, support: Support, *, status: TrialStatus, reason: str, remedy: str | None) -> Trial:
+        """Return the trial of a candidate that was never started."""
+        return Trial(
+            **self._common(support),
+            phase="screen",
+            status=status,
+            reason=reason,
+            remedy=remedy,
+            started_at=datetime.now(UTC),
+            wall_seconds=0.0,
+        )
+
+    def _ran(
+        self,
+        contender: Contender,
+        phase: Phase,
+        *,
+        status: TrialStatus,
+        reason: str,
+        stability: Stability | None,
+    ) -> Trial:
+        session, prepared = contender.session, self.prepared
+        evidence = session.evidence
+        time = step_time(evidence.rounds, dropped=len(evidence.warmup)) if any(evidence.rounds) else None
+        return Trial(
+            **self._common(contender.support),
+            phase=phase,
+            status=status,
+            reason=reason,
+            remedy=contender.support.remedy if status != "ok" else None,
+            step_time=time,
+            samples_per_second=_rate(prepared.batch_size, time),
+            tokens_per_second=_rate(prepared.tokens_per_batch, time),
+            peak_memory_bytes=evidence.peak_memory_bytes,
+            losses=tuple(evidence.losses[:KEPT_LOSSES]),
+            final_loss=evidence.losses[-1] if evidence.losses else None,
+            stability=stability,
+            effective_dtypes=evidence.effective_dtypes,
+            started_at=session.started_at,
+            wall_seconds=session.wall_seconds,
+        )
+
+    def _common(self, support: Support) -> dict[str, Any]:
+        return {
+            "id": uuid.uuid4().hex,
+            "study_id": self.study_id,
+            "model_fingerprint": self.prepared.fingerprint,
+            "workload_key": self.prepared.workload_key,
+            "hardware_key": self.profile.key_for(self.device),
+            "candidate": support.candidate,
+            "mode": self.prepared.mode,
+            "support": support.level,
+            "software": self.profile.software.packages,
+            "conditions": _conditions(self.prepared),
+        }
+
+
+def _timing_sentence(time: StepTime) -> str:
+    interval = f"95 % interval {duration(time.low_seconds)} to {duration(time.high_seconds)}"
+    return f"{duration(time.median_seconds)} a step, the median of {time.steps} ({interval})."
+
+
+def _rate(per_step: int | None, time: StepTime | None) -> float | None:
+    return per_step / time.median_seconds if per_step and time else None
+
+
+def _conditions(prepared: Prepared) -> dict[str, str | int | float | None]:
+    """Return the circumstances that step times depend on (see `GOMP_SPINCOUNT` in libgomp's manual)."""
+    return {
+        "torch_threads": prepared.threads,
+        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "load_average_1min": psutil.getloadavg()[0],
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+        "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT"),
+    }

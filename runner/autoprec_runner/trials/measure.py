@@ -1,0 +1,88 @@
+"""From raw step times to a figure with its interval (free of torch)."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoprec_runner.trial import StepTime
+
+BATCH_STEPS = 5
+RESAMPLES = 400
+CONFIDENCE = 0.95
+_SHORTEST_SERIES = 4
+
+
+def warmup_steps(seconds: Sequence[float]) -> int:
+    """Return how many leading steps to drop so that the rest is stationary.
+
+    The truncation point is the one that minimises the marginal standard error of what remains (the MSER rule of White,
+    "An effective truncation heuristic for bias reduction in simulation output", Simulation 69, 1997), over medians of
+    batches of five steps once there are twenty: a single disturbed step must not look like a trend. At most half of the
+    series is dropped; a series that wants to drop half is not stationary yet (see `is_stationary`).
+    """
+    width = BATCH_STEPS if len(seconds) >= BATCH_STEPS * _SHORTEST_SERIES else 1
+    if len(seconds) < _SHORTEST_SERIES:
+        return 0
+    batches = np.array(
+        [np.median(seconds[start : start + width]) for start in range(0, len(seconds) - width + 1, width)],
+    )
+    errors = [float(np.var(batches[cut:]) / (len(batches) - cut)) for cut in range(len(batches) // 2 + 1)]
+    return int(np.argmin(errors)) * width
+
+
+def is_stationary(seconds: Sequence[float]) -> bool:
+    """Return whether the series has a steady part: its warm-up is shorter than the half that may be dropped."""
+    if len(seconds) < _SHORTEST_SERIES:
+        return False
+    width = BATCH_STEPS if len(seconds) >= BATCH_STEPS * _SHORTEST_SERIES else 1
+    return warmup_steps(seconds) < len(seconds) // width // 2 * width
+
+
+def step_time(rounds: Sequence[Sequence[float]], *, dropped: int = 0) -> StepTime:
+    """Return the median of all steps with its bootstrap interval, in seconds.
+
+    Steps of one round share what happened to the machine then, so whole rounds are drawn with replacement where there
+    are several (a cluster bootstrap); a single round is drawn step by step.
+    """
+    pooled = np.concatenate([np.asarray(each, dtype=np.float64) for each in rounds])
+    medians = _resampled_medians(rounds) if len(rounds) > 1 else _resampled_medians([[each] for each in pooled])
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(medians, [tail, 1 - tail])
+    median = float(np.median(pooled))
+    return StepTime(
+        median_seconds=median,
+        low_seconds=min(float(low), median),
+        high_seconds=max(float(high), median),
+        steps=len(pooled),
+        warmup_steps=dropped,
+    )
+
+
+def separated(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> bool:
+    """Return whether two contenders of the same race differ: the interval of their paired ratio excludes 1.
+
+    Rounds are paired, so that a drift of the machine, which hits neighbours in time alike, cancels out.
+    """
+    pairs = list(zip(first, second, strict=False))
+    ratios = np.array([np.median(ours) / np.median(theirs) for ours, theirs in pairs])
+    if len(ratios) < _SHORTEST_SERIES:
+        return False
+    drawn = ratios[_draws(len(ratios))]
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(np.median(drawn, axis=1), [tail, 1 - tail])
+    return bool(low > 1 or high < 1)
+
+
+def _resampled_medians(rounds: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """Return the median of each resample, approximated for many steps by the median of the rounds' medians."""
+    medians = np.array([np.median(each) for each in rounds])
+    resampled: NDArray[np.float64] = np.median(medians[_draws(len(medians))], axis=1)
+    return resampled
+
+
+@lru_cache(maxsize=64)
+def _draws(size: int) -> NDArray[np.intp]:
+    """Return fixed random draws of `size` indices: the same data always give the same interval."""
+    return np.random.default_rng(0).integers(0, size, (RESAMPLES, size))

@@ -1,0 +1,61 @@
+"""How much memory the steps of a trial take, on the device that they run on."""
+
+import contextlib
+import ctypes
+import gc
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+
+class MemoryMeter:
+    """Peak memory of this process above a baseline, in bytes.
+
+    On an accelerator the allocator's own peak (`torch.cuda.max_memory_allocated`). On a CPU the resident set's
+    high-water mark (VmHWM in proc(5), reset through clear_refs) above the resident set at construction, which a trial
+    does before it loads its workload: so the weights count, torch's own libraries do not.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._baseline_bytes = _resident_bytes()
+
+    def reset(self) -> None:
+        """Forget peaks so far, and give back what loading and conversion left behind."""
+        gc.collect()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(self._device)
+        elif sys.platform == "linux":
+            with contextlib.suppress(AttributeError, OSError):  # musl has no malloc_trim
+                ctypes.CDLL(None).malloc_trim(0)
+            # Where the kernel refuses (a restricted container), the peak since the start stands.
+            with contextlib.suppress(OSError):
+                Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+    @property
+    def peak_bytes(self) -> int:
+        """Peak since the last reset, above the baseline."""
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device)
+        return max(0, _high_water_bytes() - self._baseline_bytes)
+
+
+def _resident_bytes() -> int:
+    if sys.platform == "linux":
+        return _status_bytes("VmRSS")
+    return _high_water_bytes()
+
+
+def _high_water_bytes() -> int:
+    if sys.platform == "linux":
+        return _status_bytes("VmHWM")
+    # getrusage(2): bytes on macOS
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _status_bytes(field: str) -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith(field + ":"))) * 1024

@@ -1,0 +1,235 @@
+"""The parent's hold on one trial: a child that has one candidate set up and runs steps when asked."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from autoprec_probe.candidate import Candidate, Device
+from autoprec_runner.errors import TrialError
+from autoprec_runner.isolation.child import ChildProcess
+from autoprec_runner.isolation.forkserver import ForkServer
+from autoprec_runner.trial import EffectiveDtypes, Mode
+from autoprec_runner.trials.failure import TrialFailedError, failure_from_answer, failure_from_child
+from autoprec_runner.trials.measure import is_stationary, warmup_steps
+
+_WORKER = "autoprec_runner.trials.worker:main"
+KEPT_LOSSES = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What all trials of a study have in common; it crosses to the child as JSON."""
+
+    source: str
+    """Where the workload comes from: `WorkloadSource.to_json()`."""
+    mode: Mode | None
+    """None for the mode that the workload itself asks for."""
+    device: Device
+    seed: int
+    sys_path: tuple[str, ...]
+    folder: str
+    """Working folder of the parent."""
+    temporary: str
+    """Temporary folder of the trials, removed with the study."""
+
+
+class Prepared(BaseModel):
+    """What a child says of the workload once it is set up."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mode: Mode
+    fingerprint: str
+    workload_key: str
+    name: str
+    description: str
+    assumptions: tuple[str, ...]
+    batch_size: int | None
+    tokens_per_batch: int | None
+    parameters: int
+    threads: int
+    torch: str
+
+
+class Activations(BaseModel):
+    """What the modules put out during observed steps."""
+
+    model_config = ConfigDict(frozen=True)
+
+    nonfinite: tuple[str, ...] = ()
+    """Modules whose output held inf or NaN, in the order in which they ran."""
+    largest: dict[str, float] = {}
+    """The largest absolute activations, by module."""
+    headroom_bits: float | None = None
+
+
+@dataclass(kw_only=True)
+class Evidence:
+    """Everything that the steps of a trial have shown so far."""
+
+    rounds: list[list[float]] = field(default_factory=list)
+    """Seconds of each timed steady-state step, by round."""
+    first_step_seconds: float | None = None
+    """Seconds of the very first step, which is watched and pays for every lazy initialisation."""
+    warmup: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    steps: int = 0
+    first_nonfinite_step: int | None = None
+    skipped_steps: int = 0
+    peak_memory_bytes: int | None = None
+    nonfinite_parameters: tuple[str, ...] = ()
+    underflowing_eps: float | None = None
+    """The optimizer's eps, where it rounds to zero in the dtype of the parameters."""
+    activations: Activations = field(default_factory=Activations)
+    effective_dtypes: EffectiveDtypes | None = None
+
+    @property
+    def typical_seconds(self) -> float:
+        """A step's time by the best knowledge so far: the last round if any, else the last warm-up step."""
+        times = sorted(self.rounds[-1] if self.rounds else self.warmup[-1:])
+        return times[len(times) // 2]
+
+
+class TrialSession:
+    """One candidate on one workload in a child of its own. Every failure is a `TrialFailedError` and ends the child."""
+
+    def __init__(
+        self,
+        server: ForkServer,
+        setting: Setting,
+        candidate: Candidate,
+        *,
+        memory_limit_bytes: int,
+        perturb: bool = False,
+    ) -> None:
+        self.candidate = candidate
+        self.started_at = datetime.now(UTC)
+        self.evidence = Evidence()
+        self.prepared: Prepared | None = None
+        self._started = time.monotonic()
+        arguments = {**asdict(setting), "candidate": candidate.model_dump(), "perturb": perturb}
+        self._child = ChildProcess(server, _WORKER, arguments, memory_limit_bytes=memory_limit_bytes)
+
+    @property
+    def wall_seconds(self) -> float:
+        """Seconds since the child was started."""
+        return time.monotonic() - self._started
+
+    def prepare(self, *, timeout_seconds: float) -> Prepared:
+        """Load the workload in the child and set it up for the candidate."""
+        self.prepared = Prepared.model_validate(self._ask({"op": "prepare"}, timeout_seconds))
+        return self.prepared
+
+    def observe(self, *, steps: int, max_seconds: float, timeout_seconds: float) -> None:
+        """Run untimed steps with every module watched."""
+        seconds = self._run(steps, max_seconds, timeout_seconds, observe=True)
+        if self.evidence.first_step_seconds is None:
+            self.evidence.first_step_seconds = seconds[0]
+
+    def warm_up(self, *, max_steps: int, max_seconds: float, timeout_seconds: float) -> None:
+        """Run more steps; those before the step time was stationary are warm-up, the rest is the first timed round."""
+        evidence = self.evidence
+        series = [*evidence.warmup, *(second for each in evidence.rounds for second in each)]
+        series += self._run(max_steps, max_seconds, timeout_seconds, observe=False)
+        dropped = warmup_steps(series)
+        evidence.warmup, evidence.rounds = series[:dropped], [series[dropped:]]
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether the step time has become stationary."""
+        evidence = self.evidence
+        return bool(evidence.rounds) and is_stationary(evidence.warmup + evidence.rounds[-1])
+
+    def time_round(self, *, max_steps: int, max_seconds: float, timeout_seconds: float) -> None:
+        """Run one timed round of a race."""
+        self.evidence.rounds.append(self._run(max_steps, max_seconds, timeout_seconds, observe=False))
+
+    def save_outputs(self, path: str, *, timeout_seconds: float) -> None:
+        """Have the child write the outputs of every batch to a file."""
+        self._ask({"op": "save_outputs", "path": path}, timeout_seconds)
+
+    def compare_outputs(self, path: str, *, timeout_seconds: float) -> Mapping[str, Any]:
+        """Have the child compare the outputs of every batch with those in a file."""
+        return self._ask({"op": "compare_outputs", "path": path}, timeout_seconds)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the child has been ended."""
+        return self._child.closed
+
+    def close(self) -> None:
+        """End the child; its evidence stays. Closing twice does nothing."""
+        self._child.close()
+
+    def __enter__(self) -> Self:
+        """Return the session itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the child."""
+        self.close()
+
+    def _run(self, max_steps: int, max_seconds: float, timeout_seconds: float, *, observe: bool) -> list[float]:
+        answer = self._ask(
+            {"op": "run", "max_steps": max_steps, "max_seconds": max_seconds, "observe": observe},
+            timeout_seconds,
+        )
+        self._take(answer)
+        return list(answer["seconds"])
+
+    def _take(self, answer: Mapping[str, Any]) -> None:
+        evidence = self.evidence
+        losses: list[float] = answer["losses"]
+        if evidence.first_nonfinite_step is None:
+            bad = (place for place, loss in enumerate(losses) if not abs(loss) < float("inf"))
+            first = next(bad, None)
+            evidence.first_nonfinite_step = None if first is None else evidence.steps + first
+        evidence.losses += losses
+        evidence.steps += len(answer["seconds"])
+        evidence.skipped_steps += answer["skipped_steps"]
+        evidence.nonfinite_parameters = evidence.nonfinite_parameters or tuple(answer["nonfinite_parameters"])
+        evidence.underflowing_eps = answer["underflowing_eps"]
+        evidence.effective_dtypes = EffectiveDtypes.model_validate(answer["effective_dtypes"])
+        if answer["activations"]:
+            evidence.activations = _joined(evidence.activations, Activations.model_validate(answer["activations"]))
+        else:
+            # Watching modules takes memory of its own: only unwatched steps count.
+            evidence.peak_memory_bytes = max(evidence.peak_memory_bytes or 0, answer["peak_memory_bytes"])
+
+    def _ask(self, request: Mapping[str, Any], timeout_seconds: float) -> dict[str, Any]:
+        try:
+            answer = self._child.ask(request, timeout_seconds=timeout_seconds)
+        except TrialError as error:
+            raise failure_from_child(error, self._child.printed) from error
+        if "error" in answer:
+            self.close()
+            raise failure_from_answer(answer["error"])
+        return answer
+
+
+def _joined(before: Activations, after: Activations) -> Activations:
+    largest = {
+        name: max(before.largest.get(name, 0.0), after.largest.get(name, 0.0))
+        for name in {**before.largest, **after.largest}
+    }
+    bits = [each for each in (before.headroom_bits, after.headroom_bits) if each is not None]
+    return Activations(
+        nonfinite=before.nonfinite or after.nonfinite,
+        largest=largest,
+        headroom_bits=min(bits, default=None),
+    )
+
+
+__all__ = [
+    "KEPT_LOSSES",
+    "Activations",
+    "Evidence",
+    "Prepared",
+    "Setting",
+    "TrialFailedError",
+    "TrialSession",
+]

@@ -1,0 +1,188 @@
+"""The verdict on a candidate's numerics, from its evidence beside that of the fp32 reference (free of torch).
+
+A training run is judged by its losses on the seed and batches of the reference. Two statistics are taken over the
+compared steps, both from the second half (the *tail*) of the trajectory:
+
+- the *loss gap*: how far the tail's mean lies above the reference's, relative to the reference's tail;
+- the *progress*: how far the loss fell from its start to the tail, as a share of the reference's fall.
+
+The yardstick is a second fp32 run whose weights carry relative noise of 2^-9, the unit roundoff of bf16: a difference
+that such noise makes by itself is no fault of a candidate. The gap may reach the user's tolerance or three times the
+yardstick's, whichever is larger. Progress is judged where the reference made any beyond its own noise.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autoprec_runner.quantities import figure, percent
+from autoprec_runner.trial import Stability
+from autoprec_runner.trials.session import Evidence
+
+TRAIN_TOLERANCE = 0.05
+INFERENCE_TOLERANCE = 0.02
+YARDSTICKS = 3.0
+LEAST_PROGRESS = 0.5
+"""A candidate must make at least this share of the reference's progress."""
+FEWEST_STEPS = 4
+_CLEAR_PROGRESS = 4.0
+_FP16_MAX = 65504.0
+
+
+def unstable_already(evidence: Evidence, reference: Evidence | None) -> Stability | None:
+    """Return the verdict for what is wrong whatever the trajectory: numbers that are not finite. None if all are."""
+    overflowed = _overflowed_modules(evidence, reference)
+    step = evidence.first_nonfinite_step
+    if step is None and not evidence.nonfinite_parameters and not overflowed:
+        return None
+    if evidence.nonfinite_parameters and step != 0:
+        sentence = _spoilt_parameters(evidence)
+        overflowed = []
+    elif step is not None:
+        sentence = f"Its loss was not finite from step {step + 1} on"
+    else:
+        sentence = f"Activations were not finite within the first {evidence.steps} steps though the loss was"
+    if overflowed:
+        sentence += f"; the first module to put out inf or NaN was `{overflowed[0]}`"
+    return Stability(
+        verdict="unstable",
+        sentence=f"{sentence}.{_overflow_hint(overflowed, reference)}",
+        steps=evidence.steps,
+        first_nonfinite_module=overflowed[0] if overflowed else None,
+        first_nonfinite_step=step,
+        skipped_steps=evidence.skipped_steps,
+        headroom_bits=evidence.activations.headroom_bits,
+    )
+
+
+def _spoilt_parameters(evidence: Evidence) -> str:
+    """Say that weights went bad though activations had not; Adam's eps is the usual reason (Lightning issue 20619)."""
+    shown = ", ".join(f"`{name}`" for name in evidence.nonfinite_parameters[:2])
+    more = len(evidence.nonfinite_parameters) - 2
+    rest = f" and {more} more" if more > 0 else ""
+    sentence = f"Its parameters were not finite after the first steps: {shown}{rest}"
+    if evidence.underflowing_eps is not None:
+        sentence += f"; the optimizer's eps of {evidence.underflowing_eps:g} is 0 in their dtype"
+    return sentence
+
+
+def train_verdict(
+    evidence: Evidence,
+    reference: Evidence,
+    yardstick: Evidence | None,
+    *,
+    tolerance: float | None,
+) -> Stability:
+    """Judge a training run by its losses; see the module's docstring for the statistics."""
+    if bad := unstable_already(evidence, reference):
+        return bad
+    runs = [evidence, reference, *([yardstick] if yardstick else [])]
+    steps = min(len(each.losses) for each in runs)
+    if steps < FEWEST_STEPS:
+        return _unjudged(evidence, f"Only {steps} steps could be compared with the fp32 reference.", steps)
+    ours, true = evidence.losses[:steps], reference.losses[:steps]
+    noise = abs(_gap(yardstick.losses[:steps], true)) if yardstick else 0.0
+    gap, allowed = _gap(ours, true), max(tolerance if tolerance is not None else TRAIN_TOLERANCE, YARDSTICKS * noise)
+    stalled = _stalled(ours, true, noise)
+    if stalled is not None:
+        sentence = f"Its loss made {percent(stalled)} of the reference's progress in {steps} steps: learning stalls."
+    elif gap > allowed:
+        sentence = (
+            f"Its loss lay {percent(gap)} above the fp32 reference over {steps} steps; {percent(allowed)} is allowed."
+        )
+    else:
+        where = f"within {percent(gap)} of" if gap > 0 else "at or below"
+        sentence = f"Its loss stayed {where} the fp32 reference over {steps} steps; {percent(allowed)} is allowed."
+    return Stability(
+        verdict="stable" if stalled is None and gap <= allowed else "unstable",
+        sentence=sentence,
+        steps=steps,
+        deviation=gap,
+        allowed=allowed,
+        skipped_steps=evidence.skipped_steps,
+        headroom_bits=evidence.activations.headroom_bits,
+    )
+
+
+def inference_verdict(evidence: Evidence, comparison: Mapping[str, Any], *, tolerance: float | None) -> Stability:
+    """Judge an inference run by the relative L2 error of its outputs against the fp32 reference's."""
+    error = float(comparison["relative_error"])
+    allowed = tolerance if tolerance is not None else INFERENCE_TOLERANCE
+    good = error <= allowed  # False for NaN
+    agreement = comparison["top1_agreement"]
+    top1 = "" if agreement is None else f" Its top-1 choice agreed in {percent(agreement)} of cases."
+    relation = "within the allowed" if good else "above the allowed"
+    return Stability(
+        verdict="stable" if good else "unstable",
+        sentence=f"Its outputs differ from fp32 by {percent(error)} (relative L2), {relation} {percent(allowed)}.{top1}",
+        steps=int(comparison["batches"]),
+        deviation=error,
+        allowed=allowed,
+        headroom_bits=evidence.activations.headroom_bits,
+    )
+
+
+def reference_verdict(evidence: Evidence) -> Stability:
+    """Judge the reference itself: it is right by definition as long as its numbers are finite."""
+    return unstable_already(evidence, None) or Stability(
+        verdict="stable",
+        sentence=f"It is the fp32 reference; its numbers stayed finite over {evidence.steps} steps.",
+        steps=evidence.steps,
+        deviation=0.0,
+        headroom_bits=evidence.activations.headroom_bits,
+    )
+
+
+def fp16_warning(reference: Evidence) -> str:
+    """Return a sentence naming the module whose fp32 activations do not fit into fp16, or nothing if all do."""
+    name, peak = max(reference.activations.largest.items(), key=lambda item: item[1], default=("", 0.0))
+    if peak <= _FP16_MAX:
+        return ""
+    return f" In fp32 `{name}` put out {figure(peak)}, beyond the 65,504 that fp16 can hold."
+
+
+def _overflow_hint(overflowed: Sequence[str], reference: Evidence | None) -> str:
+    if not overflowed or reference is None:
+        return ""
+    peak = reference.activations.largest.get(overflowed[0])
+    return "" if peak is None else f" In fp32 its largest activation is {figure(peak)}."
+
+
+def _overflowed_modules(evidence: Evidence, reference: Evidence | None) -> list[str]:
+    """Return the modules that put out inf or NaN where the reference did not (a mask of -inf is not an overflow)."""
+    accepted = set(reference.activations.nonfinite) if reference else set()
+    if reference is None and evidence.first_nonfinite_step is None:
+        return []
+    return [name for name in evidence.activations.nonfinite if name not in accepted]
+
+
+def _gap(losses: Sequence[float], reference: Sequence[float]) -> float:
+    ours, true = _tail(losses), _tail(reference)
+    return (ours - true) / max(abs(true), float(np.finfo(np.float32).tiny))
+
+
+def _tail(losses: Sequence[float]) -> float:
+    return float(np.mean(losses[len(losses) // 2 :]))
+
+
+def _stalled(losses: Sequence[float], reference: Sequence[float], noise: float) -> float | None:
+    """Return the share of the reference's progress if it is too small, None if it is not or cannot be told."""
+    start, tail = float(np.mean(reference[:2])), _tail(reference)
+    progress = start - tail
+    half = len(reference) // 2
+    scatter = float(np.std(reference[half:])) / max(1.0, len(reference[half:]) ** 0.5)
+    if progress <= _CLEAR_PROGRESS * max(scatter, noise * abs(tail)):
+        return None
+    share = (float(np.mean(losses[:2])) - _tail(losses)) / progress
+    return share if share < LEAST_PROGRESS else None
+
+
+def _unjudged(evidence: Evidence, sentence: str, steps: int) -> Stability:
+    return Stability(
+        verdict="unjudged",
+        sentence=sentence,
+        steps=steps,
+        skipped_steps=evidence.skipped_steps,
+        headroom_bits=evidence.activations.headroom_bits,
+    )

@@ -1,0 +1,240 @@
+"""The child's side of a trial: sets the workload up once, then runs steps as it is asked to."""
+
+import json
+import math
+import os
+import random
+import re
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from itertools import pairwise
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from autoprec_probe.candidate import Candidate
+from autoprec_runner.engine import Engine
+from autoprec_runner.errors import PrecisionError, WorkloadError
+from autoprec_runner.isolation.limits import limit_memory
+from autoprec_runner.precision.conversion import move_to_device
+from autoprec_runner.trial import Mode
+from autoprec_runner.trials.compare import compare_outputs, output_tensors
+from autoprec_runner.trials.memory import MemoryMeter
+from autoprec_runner.trials.observe import observed
+from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
+from autoprec_runner.workload.source import WorkloadSource
+from autoprec_runner.workload.task import resolve
+
+PERTURBATION = 2.0**-9
+"""Relative weight noise of a perturbed reference: the unit roundoff of bf16, as if the weights had once been bf16."""
+
+_OUT_OF_MEMORY = re.compile(
+    r"can't allocate memory|not enough memory|out of memory|bad_alloc|Cannot allocate memory", re.IGNORECASE
+)
+_NO_KERNEL = re.compile(
+    r"not implemented for '(Half|BFloat16|Double|Float8\w+)'|does(n't| not) support (Half|BFloat16)"
+)
+_TRACE_FRAMES = 4
+
+
+def main(connection: int, arguments: dict[str, Any]) -> None:
+    """Answer requests on `connection` until the parent closes it. Runs in the forked child."""
+    parent = Connection(connection)
+    worker = Worker(arguments)
+    while True:
+        try:
+            request = json.loads(parent.recv_bytes())
+        except EOFError:
+            return
+        parent.send_bytes(json.dumps(_answer(worker, request)).encode())
+
+
+def _answer(worker: "Worker", request: dict[str, Any]) -> dict[str, Any]:
+    operation: Callable[..., dict[str, Any]] = getattr(worker, request.pop("op"))
+    try:
+        return operation(**request)
+    except BaseException as error:  # noqa: BLE001 (user code may raise anything, SystemExit included)
+        return {"error": _described(error)}
+
+
+def _described(error: BaseException) -> dict[str, str]:
+    """Return the trial status and the sentence for an exception of the workload."""
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, WorkloadError):
+        return {"status": "error", "kind": "workload", "message": str(error)}
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or _OUT_OF_MEMORY.search(text):
+        return {"status": "oom", "kind": "memory", "message": text.splitlines()[0]}
+    if isinstance(error, PrecisionError) or _NO_KERNEL.search(text):
+        return {"status": "unsupported", "kind": "precision", "message": text.splitlines()[0]}
+    frames = traceback.format_tb(error.__traceback__)[-_TRACE_FRAMES:]
+    return {"status": "error", "kind": "raised", "message": text, "trace": "".join(frames)}
+
+
+class Worker:
+    """One candidate on one workload: its model, optimizer and step."""
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        self._arguments = arguments
+        self._candidate = Candidate.model_validate(arguments["candidate"])
+        self._mode: Mode | None = arguments["mode"]
+        self._index = 0
+
+    def prepare(self) -> dict[str, Any]:
+        """Load the workload, resolve it, set its model up for the candidate; describe it."""
+        arguments = self._arguments
+        _enter_surroundings(arguments)
+        self._engine = Engine(
+            precision=self._candidate.precision,
+            strategy=self._candidate.strategy,
+            accelerator=arguments["device"],
+            matmul_precision=self._candidate.matmul_precision,
+        )
+        self._device = self._engine.device
+        self._memory = MemoryMeter(self._device)
+        if self._device.type == "cpu":
+            limit_memory(arguments["memory_limit_bytes"])
+        _seed(arguments["seed"])
+        workload = WorkloadSource.from_json(arguments["source"]).load(seed=arguments["seed"])
+        self._task = task = resolve(workload, mode=self._mode, seed=arguments["seed"])
+        self._mode = task.mode
+        parameters = sum(parameter.numel() for parameter in task.model.parameters())
+        self._set_up()
+        self._memory.reset()
+        return {
+            "mode": self._mode,
+            "fingerprint": task.fingerprint,
+            "workload_key": task.key,
+            "name": task.name,
+            "description": task.description,
+            "assumptions": list(task.assumptions),
+            "batch_size": task.batch_size,
+            "tokens_per_batch": task.tokens_per_batch,
+            "parameters": parameters,
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+        }
+
+    def run(self, max_steps: int, max_seconds: float, *, observe: bool) -> dict[str, Any]:
+        """Run steps until one of the bounds is reached; time each, and watch the modules where asked."""
+        seconds: list[float] = []
+        losses: list[torch.Tensor] = []
+        scales: list[float] = [self._scale()]
+        started = time.perf_counter()
+        with observed(self._model) if observe else nullcontext() as activations:
+            while len(seconds) < max_steps and (not seconds or time.perf_counter() - started < max_seconds):
+                begin = time.perf_counter()
+                losses.extend(self._step(self._index))
+                self._synchronize()
+                seconds.append(time.perf_counter() - begin)
+                scales.append(self._scale())
+                self._index += 1
+        peak_bytes = self._memory.peak_bytes
+        if observe:
+            self._memory.reset()
+        return {
+            "seconds": seconds,
+            "losses": [float(loss) for loss in losses],
+            "skipped_steps": sum(after < before for before, after in pairwise(scales)),
+            "peak_memory_bytes": peak_bytes,
+            "nonfinite_parameters": self._nonfinite_parameters() if observe and self._mode == "train" else [],
+            "underflowing_eps": self._underflowing_eps(),
+            "activations": activations.summary() if activations else None,
+            "effective_dtypes": self._engine.effective_dtypes(self._model, self._optimizer).model_dump(),
+        }
+
+    def save_outputs(self, path: str) -> dict[str, Any]:
+        """Write the outputs of every batch, for other candidates to be compared with."""
+        torch.save([output_tensors(output) for output in self._outputs()], path)
+        return {}
+
+    def compare_outputs(self, path: str) -> dict[str, Any]:
+        """Compare the outputs of every batch with those that the reference wrote."""
+        reference = torch.load(path, weights_only=True)
+        return compare_outputs(reference, [output_tensors(output) for output in self._outputs()])
+
+    def _set_up(self) -> None:
+        task = self._task
+        if self._arguments["perturb"]:
+            _perturb(task.model.parameters(), self._arguments["seed"])
+        self._model = self._engine.setup_module(task.model)
+        for name in task.entry_points:
+            if name != "forward":
+                self._engine.mark_forward_method(self._model, name)
+        self._model.train(self._mode == "train")
+        self._batches = [move_to_device(batch, self._device) for batch in task.batches]
+        self._optimizer = (
+            self._engine.setup_optimizers(task.make_optimizer(self._model)) if self._mode == "train" else None
+        )
+        _seed(self._arguments["seed"])
+
+    def _step(self, index: int) -> Sequence[torch.Tensor]:
+        batch = self._batches[index % len(self._batches)]
+        if self._optimizer is None:
+            with torch.inference_mode():
+                self._task.output_of(self._model, batch)
+            return ()
+        assert self._task.loss_of is not None, "a training task has a loss"
+        loss = self._task.loss_of(self._model, batch)
+        self._engine.backward(loss)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        return (loss.detach(),)
+
+    def _outputs(self) -> list[Any]:
+        with torch.inference_mode():
+            return [self._task.output_of(self._model, batch) for batch in self._batches]
+
+    def _scale(self) -> float:
+        scaler = getattr(self._engine.precision_plugin, "scaler", None)
+        return math.inf if scaler is None else float(scaler.get_scale())
+
+    def _synchronize(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+    def _underflowing_eps(self) -> float | None:
+        groups = self._optimizer.param_groups if self._optimizer else []
+        for group in groups:
+            eps = group.get("eps")
+            dtypes = {each.dtype for each in group["params"] if each.is_floating_point()}
+            if isinstance(eps, float) and eps > 0 and any(torch.tensor(eps, dtype=each) == 0 for each in dtypes):
+                return eps
+        return None
+
+    def _nonfinite_parameters(self) -> list[str]:
+        return [
+            name
+            for name, parameter in self._model.named_parameters()
+            if parameter.is_floating_point() and not bool(torch.isfinite(parameter).all())
+        ]
+
+
+def _enter_surroundings(arguments: dict[str, Any]) -> None:
+    """Give the workload the import path and folder of the parent, and a temporary folder that the parent removes."""
+    sys.path[:] = arguments["sys_path"]
+    os.chdir(arguments["folder"])
+    os.environ["TMPDIR"] = arguments["temporary"]
+    tempfile.tempdir = None
+    Path(arguments["temporary"]).mkdir(parents=True, exist_ok=True)
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (workloads may use the legacy generator)
+    torch.manual_seed(seed)
+
+
+@torch.no_grad()
+def _perturb(parameters: Any, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed + 1)
+    for parameter in parameters:
+        if parameter.is_floating_point():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float32)
+            parameter.mul_((1 + PERTURBATION * noise).to(parameter.dtype))

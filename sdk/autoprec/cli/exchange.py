@@ -1,0 +1,57 @@
+"""`autoprec export` and `autoprec import`: carry trials from one store to another."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from autoprec.cli import options
+from autoprec_service.exchange import export_jsonl, import_jsonl
+from autoprec_service.store import open_store
+
+
+@click.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--study", "study_id", help="Only trials of this study.")
+@click.option("--model", "model_fingerprint", help="Only trials of the model with this fingerprint.")
+@click.option("--hardware", "hardware_key", help="Only trials on this hardware key.")
+@options.store
+@options.as_json
+def export_command(
+    *,
+    file: Path,
+    study_id: str | None,
+    model_fingerprint: str | None,
+    hardware_key: str | None,
+    store: str | None,
+    as_json: bool,
+) -> None:
+    """Write studies and trials to FILE as JSON Lines; "-" is standard output."""
+    target = sys.stdout if str(file) == "-" else file
+    with open_store(store) as opened:
+        lines = export_jsonl(
+            opened,
+            target,
+            study_id=study_id,
+            model_fingerprint=model_fingerprint,
+            hardware_key=hardware_key,
+        )
+    if as_json and target is not sys.stdout:
+        click.echo(json.dumps({"file": str(file), "lines": lines}))
+    else:
+        click.echo(f"{lines} records written to {file}.", err=True)
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@options.store
+@options.as_json
+def import_command(*, file: Path, store: str | None, as_json: bool) -> None:
+    """Add the studies and trials of FILE, written by export; "-" is standard input. Doing it twice does no harm."""
+    source = sys.stdin if str(file) == "-" else file
+    with open_store(store) as opened:
+        report = import_jsonl(opened, source)
+    click.echo(report.model_dump_json(indent=2) if as_json else str(report))
+    if report.refused:
+        sys.exit(2)

@@ -1,0 +1,40 @@
+"""`autoprec precisions`: every precision string and what it is worth here."""
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from autoprec.cli import options
+from autoprec_probe import Candidate, Support, known_precisions, probe
+from autoprec_runner.search.screen import judged
+
+_STYLES = {"native": "green", "emulated": "yellow", "unsupported": "red", "missing-package": "red"}
+
+
+@click.command("precisions")
+@options.as_json
+def precisions_command(*, as_json: bool) -> None:
+    """List every precision string with its support on this machine, the reason and the remedy."""
+    profile = probe()
+    verdicts = [judged(Candidate(precision=each), profile, profile.default_device) for each in known_precisions()]
+    if as_json:
+        click.echo(json.dumps([each.model_dump(mode="json") for each in verdicts], indent=2))
+    else:
+        Console().print(_table(verdicts))
+
+
+def _table(verdicts: list[Support]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("precision", "support", "reason", "remedy"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "precision")
+    for each in verdicts:
+        table.add_row(
+            str(each.candidate),
+            Text(each.level, style=_STYLES[each.level]),
+            Text(each.reason),
+            Text(each.remedy or ""),
+        )
+    return table

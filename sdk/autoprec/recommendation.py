@@ -1,0 +1,91 @@
+"""What `suggest()` returns: the recommendation with its evidence, its faces and its exports."""
+
+from typing import TYPE_CHECKING, Any
+
+import autoprec_service.recommendation as policy
+from autoprec import exports
+from autoprec.exports import ExportError
+from autoprec_probe.candidate import Candidate, Device
+from autoprec_runner.study import Study
+from autoprec_runner.trial import Trial
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+    from rich.console import RenderableType
+
+
+class Recommendation(policy.Recommendation):
+    """A precision string that brings its proof. Falsy if nothing qualified; `reasons` then say why."""
+
+    study: Study | None = None
+    trials: tuple[Trial, ...] = ()
+    """Every trial of the study, in the order in which they were finished."""
+    assumptions: tuple[str, ...] = ()
+    """What was inferred of the workload because it was not given."""
+    interrupted: bool = False
+    """Whether the study was ended before its time, so that this is the best answer so far."""
+    remembered: bool = False
+    """Whether the answer came from the store without measuring anything now."""
+    device: Device = "cpu"
+
+    def __str__(self) -> str:
+        """Return the precision string, or `none`."""
+        return self.precision or "none"
+
+    def __bool__(self) -> bool:
+        """Whether there is a precision to use."""
+        return self.precision is not None
+
+    def table(self) -> "RenderableType":
+        """Return the answer, its reasons and all candidates, to be printed with rich."""
+        from autoprec.report import report  # noqa: PLC0415 (rich is loaded when something is shown)
+
+        return report(self)
+
+    def plot(self) -> "Figure":
+        """Return step time against memory of every measured candidate, as a plotly figure.
+
+        Raises:
+            ImportError: plotly is not installed.
+        """
+        from autoprec.plot import plot  # noqa: PLC0415 (plotly is optional)
+
+        return plot(self)
+
+    def _repr_html_(self) -> str:
+        from autoprec.html import page  # noqa: PLC0415 (only notebooks ask for it)
+
+        return page(self)
+
+    def fabric(self) -> dict[str, Any]:
+        """Return the arguments of `lightning.fabric.Fabric`."""
+        return exports.fabric(self._chosen())
+
+    def trainer(self) -> dict[str, Any]:
+        """Return the arguments of `lightning.Trainer`."""
+        return exports.trainer(self._chosen())
+
+    def accelerate(self) -> dict[str, Any]:
+        """Return the arguments of `accelerate.Accelerator`."""
+        return exports.accelerate(self._chosen())
+
+    def transformers(self) -> dict[str, Any]:
+        """Return the arguments of `transformers.TrainingArguments`."""
+        return exports.transformers(self._chosen())
+
+    def deepspeed(self) -> dict[str, Any]:
+        """Return the precision sections of a DeepSpeed config."""
+        return exports.deepspeed(self._chosen())
+
+    def fsdp(self) -> dict[str, Any]:
+        """Return the arguments of `torch.distributed.fsdp.MixedPrecisionPolicy`."""
+        return exports.fsdp(self._chosen())
+
+    def torch(self) -> dict[str, Any]:
+        """Return what plain PyTorch needs: autocast arguments, weight dtype, gradient scaler, matmul precision."""
+        return exports.torch(self._chosen(), self.device)
+
+    def _chosen(self) -> Candidate:
+        if self.candidate is None:
+            raise ExportError("There is no recommendation to export: " + " ".join(self.reasons))
+        return self.candidate

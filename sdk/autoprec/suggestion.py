@@ -1,0 +1,180 @@
+"""`suggest()`: from a model to a precision string with its proof."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, get_args
+
+from autoprec.progress import choose_progress
+from autoprec.recommendation import Recommendation
+from autoprec.sizes import parse_bytes
+from autoprec_probe import Candidate, HardwareProfile, probe
+from autoprec_probe.candidate import Device, Strategy
+from autoprec_runner.errors import StudyError
+from autoprec_runner.search.conduct import Outcome, conduct
+from autoprec_runner.search.question import Question
+from autoprec_runner.study import Constraints
+from autoprec_runner.trial import Mode, Objective
+from autoprec_runner.workload.factory import FactorySource
+from autoprec_runner.workload.pickled import pickle_workload
+from autoprec_runner.workload.workload import Workload
+from autoprec_service.policy import preference, recommend
+from autoprec_service.store import Store, open_store
+
+if TYPE_CHECKING:
+    import torch
+
+
+def suggest(
+    model: "torch.nn.Module | Workload | str",
+    batch: Any = None,
+    *,
+    loss: "Callable[[Any, Any], torch.Tensor] | None" = None,
+    optimizer: "Callable[[Iterable[torch.nn.Parameter]], torch.optim.Optimizer] | None" = None,
+    mode: Mode | None = None,
+    objective: Objective = "throughput",
+    max_memory: str | int | None = None,
+    tolerance: float | None = None,
+    candidates: Sequence[str | Candidate] | None = None,
+    strategy: Strategy = "single",
+    device: Device | str = "auto",
+    devices: int = 1,
+    budget: float = 60.0,
+    seed: int = 0,
+    progress: bool = True,
+    store: str | Path | Store | None = None,
+    fresh: bool = False,
+) -> Recommendation:
+    """Recommend the precision to train or serve a model with on this machine, from trials of the model itself.
+
+    Args:
+        model: A module, a LightningModule, a Hugging Face model, a Workload, or "file.py:factory" / "pkg.mod:factory".
+        batch: One batch, or an iterable or DataLoader of batches; inferred from the first layers where it can be.
+        loss: Callable(output, batch) returning a scalar tensor; inferred where it can be.
+        optimizer: Callable(params) returning an optimizer; AdamW with PyTorch's defaults otherwise.
+        mode: "train" or "inference"; None for the workload's own, or "train".
+        objective: What the best candidate has the most or least of: "throughput", "memory", "energy", "balanced".
+        max_memory: The most that the steps may take, such as "40GiB", or bytes.
+        tolerance: Accepted relative loss gap to fp32 (train, default 0.05) or relative output error (inference, 0.02).
+        candidates: Precisions to try; everything that makes sense here otherwise. `32-true` is always tried.
+        strategy: Who owns the step; "single" is the one that there is.
+        device: "auto", "cpu" or "cuda".
+        devices: Number of processes of a trial; 1 is the one that there is.
+        budget: Seconds of wall time for the whole study.
+        seed: Seeds weights made by a factory, inferred batches and dropout.
+        progress: Whether to show progress in a terminal or notebook.
+        store: Where trials are kept: a path, an SQLAlchemy URL or an open store. Default: `AUTOPREC_DB`, else the
+            user's data folder.
+        fresh: Measure anew even if this question has been answered before.
+
+    Returns:
+        The recommendation. It is falsy if no candidate qualifies; its reasons say why.
+
+    Raises:
+        StudyError: An argument is not as described.
+        WorkloadError: Model, batch, loss or factory do not make a step.
+        UnknownPrecisionError: A candidate is not a precision.
+        StoreError: The store cannot be used.
+    """
+    profile = probe()
+    chosen = _device(device, profile)
+    _check(objective=objective, mode=mode, strategy=strategy, devices=devices, budget=budget, tolerance=tolerance)
+    constraints = Constraints(
+        max_memory_bytes=None if max_memory is None else parse_bytes(max_memory),
+        tolerance=tolerance,
+    )
+    tried = None if candidates is None else tuple(_candidate(each, strategy) for each in candidates)
+    workload = _workload(model, mode, batch=batch, loss=loss, optimizer=optimizer)
+    opened = store if isinstance(store, Store) else open_store(store)
+    try:
+        with TemporaryDirectory(prefix="autoprec-") as folder:
+            question = Question(
+                source=_source(workload, Path(folder)),
+                profile=profile,
+                device=chosen,
+                mode=mode,
+                objective=objective,
+                constraints=constraints,
+                strategy=strategy,
+                candidates=tried,
+                budget_seconds=budget,
+                seed=seed,
+            )
+            outcome = conduct(question, opened, preference, progress=choose_progress(wanted=progress), fresh=fresh)
+    finally:
+        if opened is not store:
+            opened.close()
+    return recommendation(outcome, chosen)
+
+
+def recommendation(outcome: Outcome, device: Device) -> Recommendation:
+    """Return the policy's answer to a study, with its evidence."""
+    study = outcome.study
+    answer = recommend(outcome.trials, objective=study.objective, constraints=study.constraints)
+    return Recommendation(
+        **answer.model_dump(),
+        study=study,
+        trials=outcome.trials,
+        assumptions=outcome.prepared.assumptions,
+        interrupted=outcome.interrupted,
+        remembered=outcome.remembered,
+        device=device,
+    )
+
+
+def _source(given: Workload | str, folder: Path) -> str:
+    """Return where the children find the workload: at its factory, or in a file written here."""
+    if isinstance(given, str):
+        return FactorySource(given).to_json()
+    return pickle_workload(given, folder / "workload.pkl").to_json()
+
+
+def _workload(model: Any, mode: Mode | None, **parts: Any) -> Workload | str:
+    """Return the workload that the arguments describe, or the reference of its factory."""
+    if not isinstance(model, str | Workload):
+        return Workload(model=model, mode=mode, **parts)
+    if extra := [name for name, value in parts.items() if value is not None]:
+        given = f"the factory {model!r}: let it return" if isinstance(model, str) else "a Workload: set"
+        raise StudyError(f"{', '.join(extra)} cannot be given beside {given} them in an autoprec.Workload.")
+    return model
+
+
+def _device(device: str, profile: HardwareProfile) -> Device:
+    if device == "auto":
+        return profile.default_device
+    here = {"cpu", *(each.kind for each in profile.accelerators if each.error is None)}
+    if device not in here:
+        raise StudyError(f"device={device!r} is not on this machine. Here: auto, {', '.join(sorted(here))}.")
+    allowed: dict[str, Device] = {each: each for each in get_args(Device)}
+    return allowed[device]
+
+
+def _candidate(given: str | Candidate, strategy: Strategy) -> Candidate:
+    return given if isinstance(given, Candidate) else Candidate(precision=given, strategy=strategy)
+
+
+def _check(
+    *,
+    objective: str,
+    mode: str | None,
+    strategy: str,
+    devices: int,
+    budget: float,
+    tolerance: float | None,
+) -> None:
+    _check_choice("objective", objective, get_args(Objective))
+    if mode is not None:
+        _check_choice("mode", mode, get_args(Mode))
+    _check_choice("strategy", strategy, ("single",))
+    if devices != 1:
+        raise StudyError(f"devices={devices!r} is not available; a trial runs in one process: devices=1.")
+    if not (budget > 0 and math.isfinite(budget)):
+        raise StudyError(f"budget={budget!r} is not a number of seconds above 0. Give, for instance, budget=60.")
+    if tolerance is not None and not tolerance >= 0:
+        raise StudyError(f"tolerance={tolerance!r} is not a share of 0 or more. Give, for instance, tolerance=0.05.")
+
+
+def _check_choice(name: str, given: str, allowed: Sequence[str]) -> None:
+    if given not in allowed:
+        raise StudyError(f"{name}={given!r} is not available. Allowed: {', '.join(allowed)}.")
