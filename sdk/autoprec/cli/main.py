@@ -28,6 +28,7 @@ _COMMANDS = {
     "trials": "autoprec.cli.trials",
     "export": "autoprec.cli.exchange",
     "import": "autoprec.cli.exchange",
+    "serve": "autoprec.cli.serve",
 }
 
 
