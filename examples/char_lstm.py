@@ -1,9 +1,9 @@
 """A two-layer LSTM that learns English byte by byte."""
 
-from corpus import VOCABULARY, windows
 from torch import Tensor, nn
 
 from autoprec_runner.workload import Workload
+from corpus import VOCABULARY, windows
 
 WIDTH = 256
 

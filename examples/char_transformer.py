@@ -1,11 +1,11 @@
 """A small GPT, written out, that learns English byte by byte."""
 
 import torch
-from corpus import VOCABULARY, windows
 from torch import Tensor, nn
 from torch.nn import functional
 
 from autoprec_runner.workload import Workload
+from corpus import VOCABULARY, windows
 
 WIDTH, HEADS, LAYERS, LENGTH, BATCH_SIZE = 256, 4, 4, 128, 16
 

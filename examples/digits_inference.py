@@ -1,11 +1,11 @@
 """Reading handwritten digits with a network that has learned them: inference on images it has not seen."""
 
 import torch
-from digits_cnn import digits, network
 from torch.nn import functional
 from torch.utils.data import DataLoader, Subset
 
 from autoprec_runner.workload import Workload
+from digits_cnn import digits, network
 
 TRAINING_IMAGES = 1024
 

@@ -1,10 +1,10 @@
 """A small GPT-2 of the transformers library, with random weights, on English byte by byte: nothing is downloaded."""
 
 import torch
-from corpus import VOCABULARY, windows
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from autoprec_runner.workload import Workload
+from corpus import VOCABULARY, windows
 
 LENGTH = 128
 

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Literal
 
-from autoprec_probe.candidate import Candidate, Strategy
-from autoprec_probe.profile import HardwareProfile
 from pydantic import BaseModel, ConfigDict
 
+from autoprec_probe.candidate import Candidate, Strategy
+from autoprec_probe.profile import HardwareProfile
 from autoprec_runner.trial import Mode, Objective
 
 StudyStatus = Literal["running", "complete", "interrupted"]

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Literal
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from autoprec_probe.candidate import Candidate
 from autoprec_probe.support import SupportLevel
-from pydantic import BaseModel, ConfigDict, Field
 
 TrialStatus = Literal["ok", "unstable", "oom", "crashed", "timeout", "unsupported", "error"]
 Phase = Literal["screen", "sprint", "race", "verify"]

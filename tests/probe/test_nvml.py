@@ -33,9 +33,9 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
         if driver:
             library = folder / "libnvidia-ml.so.1"
             command = ["gcc", "-shared", "-fPIC", "-Wall", "-Werror", *definitions, "-o", str(library), str(SOURCE)]
-            subprocess.run(command, check=True)  # noqa: S603
+            subprocess.run(command, check=True)
         environment = {**os.environ, "LD_LIBRARY_PATH": str(folder)}
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, "-W", "error", "-c", READ],
             check=True,
             capture_output=True,

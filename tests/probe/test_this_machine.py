@@ -75,7 +75,7 @@ def test_probing_imports_nothing_heavy() -> None:
         "import sys, autoprec_probe as p; profile = p.probe(); profile.key; p.precision_table(profile); "
         "print([each for each in ('torch', 'numpy', 'psutil', 'rich', 'sqlalchemy') if each in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert "[]" == done.stdout.strip()
 
 

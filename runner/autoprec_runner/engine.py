@@ -1,0 +1,237 @@
+"""The engine: a model and its optimizers, run in one precision on one device."""
+
+import os
+from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from autoprec_probe.candidate import MatmulPrecision
+from autoprec_runner.accelerator import resolve_device
+from autoprec_runner.checkpoint import load_checkpoint, save_checkpoint
+from autoprec_runner.effective import observe_effective_dtypes
+from autoprec_runner.errors import PrecisionError
+from autoprec_runner.forward import PrecisionMethod, precision_method
+from autoprec_runner.initialization import InitContext
+from autoprec_runner.optimizer import EngineOptimizer, unwrapped
+from autoprec_runner.precision.base import Precision
+from autoprec_runner.precision.contexts import Float32Matmul
+from autoprec_runner.precision.conversion import move_to_device
+from autoprec_runner.precision.resolve import resolve_precision
+from autoprec_runner.trial import EffectiveDtypes
+
+_MATMUL_PRECISIONS = (None, "highest", "high", "medium")
+
+
+class Engine:
+    """Runs a model in one precision, with the training loop left to the user.
+
+    Args:
+        precision: A precision string, an alias or a plugin; ``32-true`` unless `plugins` says otherwise.
+        strategy: Who owns the step.
+        accelerator: ``auto``, ``cpu``, ``gpu``, ``cuda``, ``xpu``, ``mps``, or one device such as ``cuda:1``.
+        plugins: A precision plugin, in place of `precision`.
+        matmul_precision: What float32 matrix products may use inside forward and backward; None leaves torch's setting.
+
+    Raises:
+        PrecisionError: Something that was asked for is unknown, missing on this machine, or contradicts another option.
+    """
+
+    def __init__(
+        self,
+        precision: str | int | Precision | None = None,
+        strategy: str = "single",
+        accelerator: str = "auto",
+        plugins: Precision | Sequence[Precision] | None = None,
+        matmul_precision: MatmulPrecision | None = None,
+    ) -> None:
+        if matmul_precision not in _MATMUL_PRECISIONS:
+            raise PrecisionError(
+                f"Unknown matmul_precision {matmul_precision!r}; allowed: highest, high, medium, or None.",
+            )
+        self._device = resolve_device(accelerator)
+        self._strategy = strategy
+        self._matmul_precision = matmul_precision
+        self._plugin = resolve_precision(_choose(precision, plugins), device=self._device.type, strategy=strategy)
+
+    @property
+    def precision_plugin(self) -> Precision:
+        """The plugin that this engine runs everything through."""
+        return self._plugin
+
+    @property
+    def device(self) -> torch.device:
+        """The device that models are moved to."""
+        return self._device
+
+    @property
+    def strategy(self) -> str:
+        """Who owns the step."""
+        return self._strategy
+
+    @property
+    def matmul_precision(self) -> MatmulPrecision | None:
+        """What float32 matrix products may use inside forward and backward."""
+        return self._matmul_precision
+
+    def setup(self, model: nn.Module, *optimizers: Optimizer, move_to_device: bool = True) -> Any:
+        """Set up a model and its optimizers.
+
+        Returns:
+            The model, or the model and its optimizers as a tuple if there are any.
+        """
+        model = self.setup_module(model, move_to_device=move_to_device)
+        return (model, *map(self._setup_optimizer, optimizers)) if optimizers else model
+
+    def setup_module(self, model: nn.Module, *, move_to_device: bool = True) -> nn.Module:
+        """Convert a model in place, move it to the device and run its `forward` in this precision from now on.
+
+        Doing so again changes nothing. Copies and pickles of the model keep the precision.
+
+        Raises:
+            PrecisionError: Not a module, or one that another engine has set up.
+        """
+        if not isinstance(model, nn.Module):
+            raise PrecisionError(f"setup() takes a torch.nn.Module first, got {type(model).__name__}.")
+        present = precision_method(model)
+        if present is not None:
+            return self._accept_set_up(model, present)
+        model = self._plugin.convert_module(model)
+        if move_to_device:
+            model = model.to(self._device)
+        self._put_precision_on(model, "forward")
+        return model
+
+    def setup_optimizers(self, *optimizers: Optimizer) -> Any:
+        """Set up optimizers on their own; returns the optimizer, or a tuple where there are several."""
+        if not optimizers:
+            raise PrecisionError("setup_optimizers() takes at least one optimizer.")
+        wrapped = tuple(map(self._setup_optimizer, optimizers))
+        return wrapped[0] if len(wrapped) == 1 else wrapped
+
+    def mark_forward_method(self, model: nn.Module, name: str | MethodType) -> None:
+        """Run another method of a set-up model, such as ``training_step``, in this precision too.
+
+        Raises:
+            PrecisionError: The model is not set up, or has no such method.
+        """
+        name = name if isinstance(name, str) else name.__name__
+        present = precision_method(model)
+        if present is None:
+            raise PrecisionError(
+                f"{type(model).__name__} is not set up; call engine.setup(model) before marking a method."
+            )
+        self._accept_set_up(model, present)
+        if name == "forward":
+            raise PrecisionError("'forward' is run in the engine's precision already; mark other methods only.")
+        if not callable(getattr(model, name, None)):
+            raise PrecisionError(f"{type(model).__name__} has no method {name!r} that could be marked.")
+        if precision_method(model, name) is None:
+            self._put_precision_on(model, name)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the context of a forward, for what is computed outside the model: a loss, say."""
+        context = self._plugin.forward_context()
+        return context if self._matmul_precision is None else Float32Matmul(self._matmul_precision, context)
+
+    def init_module(self, *, empty_init: bool = False) -> AbstractContextManager[Any]:
+        """Return a context in which modules are created on the device and in their final dtype.
+
+        Args:
+            empty_init: Skip the initialization of weights that a checkpoint is going to replace.
+        """
+        return InitContext(self._device, self._plugin.module_init_context, skip_init=empty_init)
+
+    def init_tensor(self) -> AbstractContextManager[Any]:
+        """Return a context in which tensors are created on the device and in the dtype of this precision."""
+        return InitContext(self._device, self._plugin.tensor_init_context)
+
+    def backward(self, loss: Tensor, model: nn.Module | None = None, **kwargs: Any) -> None:
+        """Compute gradients of `loss`, scaled where the precision needs it; `kwargs` go to `Tensor.backward`."""
+        if self._matmul_precision is None:
+            self._plugin.backward(loss, model, **kwargs)
+            return
+        with Float32Matmul(self._matmul_precision, nullcontext()):
+            self._plugin.backward(loss, model, **kwargs)
+
+    def clip_gradients(
+        self,
+        model: nn.Module | None,
+        optimizer: Optimizer,
+        clip_val: float | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        *,
+        error_if_nonfinite: bool | None = None,
+    ) -> Tensor | None:
+        """Clip gradients by value or by norm, unscaled first; see `Precision.clip_gradients`."""
+        return self._plugin.clip_gradients(
+            model,
+            unwrapped(optimizer),
+            max_norm=max_norm,
+            clip_val=clip_val,
+            norm_type=norm_type,
+            error_if_nonfinite=error_if_nonfinite,
+        )
+
+    def to_device(self, data: Any) -> Any:
+        """Return a module, a tensor or a batch of any shape on the engine's device."""
+        return data.to(self._device) if isinstance(data, nn.Module) else move_to_device(data, self._device)
+
+    def save(self, path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
+        """Write a checkpoint: state dicts taken from modules, optimizers and schedulers, and the precision's state."""
+        save_checkpoint(path, state, self._plugin)
+
+    def load(
+        self,
+        path: str | os.PathLike[str],
+        state: MutableMapping[str, Any] | None = None,
+        *,
+        strict: bool = True,
+    ) -> dict[str, Any]:
+        """Restore `state` and the precision from a checkpoint; return the rest, or everything without a `state`."""
+        return load_checkpoint(path, state, self._plugin, strict=strict)
+
+    def effective_dtypes(self, model: nn.Module, optimizer: Optimizer | None = None) -> EffectiveDtypes:
+        """Return what really runs, as opposed to what was asked for."""
+        return observe_effective_dtypes(self._plugin, model, optimizer, device=self._device.type)
+
+    def _put_precision_on(self, model: nn.Module, name: str) -> None:
+        PrecisionMethod(model, name, self._plugin, self._matmul_precision, model.__dict__.get(name)).install()
+
+    def _accept_set_up(self, model: nn.Module, present: PrecisionMethod) -> nn.Module:
+        if present.plugin is not self._plugin:
+            raise PrecisionError(
+                f"{type(model).__name__} is set up already, by another engine with {present.plugin.precision!r}. "
+                "Set up a fresh model with this one.",
+            )
+        return model
+
+    def _setup_optimizer(self, optimizer: Optimizer) -> EngineOptimizer:
+        if type(optimizer) is not EngineOptimizer:
+            if not isinstance(optimizer, Optimizer):
+                raise PrecisionError(f"An optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}.")
+            return EngineOptimizer(optimizer, self._plugin)
+        if optimizer.plugin is not self._plugin:
+            raise PrecisionError("This optimizer is set up already, by another engine. Pass a fresh one.")
+        return optimizer
+
+
+def _choose(
+    precision: str | int | Precision | None,
+    plugins: Precision | Sequence[Precision] | None,
+) -> str | int | Precision:
+    given: list[str | int | Precision] = [plugins] if isinstance(plugins, Precision) else list(plugins or ())
+    if not all(isinstance(each, Precision) for each in given):
+        raise PrecisionError(f"plugins= takes a precision plugin, got {plugins!r}.")
+    if precision is not None:
+        given.append(precision)
+    if len(given) > 1:
+        raise PrecisionError(
+            f"One precision at a time: got {', '.join(map(repr, given))}. Give either precision= or one plugin.",
+        )
+    return given[0] if given else "32-true"

@@ -1,0 +1,18 @@
+"""What each precision does to a model, its inputs, its gradients and its optimizer."""
+
+from autoprec_runner.precision.base import Precision
+from autoprec_runner.precision.conversion import convert_tensors, move_to_device
+from autoprec_runner.precision.double import DoublePrecision
+from autoprec_runner.precision.half import HalfPrecision
+from autoprec_runner.precision.mixed import MixedPrecision
+from autoprec_runner.precision.resolve import resolve_precision
+
+__all__ = [
+    "DoublePrecision",
+    "HalfPrecision",
+    "MixedPrecision",
+    "Precision",
+    "convert_tensors",
+    "move_to_device",
+    "resolve_precision",
+]

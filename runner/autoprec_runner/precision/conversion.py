@@ -1,0 +1,110 @@
+"""Tensors inside arbitrary containers, converted by direct recursion.
+
+A container comes back as the same object where nothing in it changed, and as a new one of the same type where something
+did; the user's own object is never modified. Lists, tuples, named tuples, mappings and dataclass instances (frozen ones
+too) are entered. Sets and objects of other types are left alone.
+"""
+
+import copy
+from collections.abc import Callable, Mapping, MutableMapping
+from operator import is_
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Recurse = Callable[[Any, Any], Any]
+
+_LEAVES = frozenset({int, float, bool, complex, str, bytes, type(None), torch.dtype, torch.device})
+_BLOCKING_DEVICES = frozenset({"cpu", "mps"})  # asynchronous copies to them can be read before they have arrived
+
+
+def convert_tensors(data: Any, convert: Callable[[Tensor], Any]) -> Any:
+    """Return `data` with `convert` applied to every tensor in it."""
+    if isinstance(data, Tensor):
+        return convert(data)
+    return _rebuild(data, convert_tensors, convert)
+
+
+def cast_floating(data: Any, dtype: torch.dtype) -> Any:
+    """Return `data` with its floating-point tensors in `dtype`; integer, bool and complex tensors stay as they are."""
+    if isinstance(data, Tensor):
+        if data.dtype is dtype or not data.is_floating_point():
+            return data
+        return data.to(dtype)
+    return _rebuild(data, cast_floating, dtype)
+
+
+def move_to_device(batch: Any, device: torch.device | str) -> Any:
+    """Return `batch` with everything that can be moved on `device`: tensors, and objects with a `to` of their own."""
+    return _move(batch, torch.device(device))
+
+
+def _move(data: Any, device: torch.device) -> Any:
+    if isinstance(data, Tensor):
+        return data.to(device, non_blocking=device.type not in _BLOCKING_DEVICES)
+    if not isinstance(data, type) and callable(getattr(data, "to", None)):
+        moved = data.to(device)
+        return data if moved is None else moved
+    return _rebuild(data, _move, device)
+
+
+def _rebuild(data: Any, recurse: Recurse, argument: Any) -> Any:
+    """Apply `recurse(child, argument)` one level down."""
+    kind = type(data)
+    if kind in _LEAVES:
+        return data
+    if isinstance(data, list | tuple):
+        return _rebuild_sequence(data, recurse, argument)
+    if isinstance(data, Mapping):
+        return _rebuild_mapping(data, recurse, argument)
+    if hasattr(kind, "__dataclass_fields__"):
+        return _rebuild_dataclass(data, recurse, argument)
+    return data
+
+
+def _rebuild_sequence(data: list[Any] | tuple[Any, ...], recurse: Recurse, argument: Any) -> Any:
+    new = [recurse(child, argument) for child in data]
+    if all(map(is_, new, data)):
+        return data
+    kind = type(data)
+    if kind is list:
+        return new
+    if isinstance(data, list):
+        clone = copy.copy(data)
+        clone[:] = new
+        return clone
+    return kind(*new) if hasattr(kind, "_fields") else kind(new)
+
+
+def _rebuild_mapping(data: Mapping[Any, Any], recurse: Recurse, argument: Any) -> Any:
+    changed = {}
+    for key, child in data.items():
+        new = recurse(child, argument)
+        if new is not child:
+            changed[key] = new
+    if not changed:
+        return data
+    if type(data) is dict:
+        return {**data, **changed}
+    if not isinstance(data, MutableMapping):
+        return type(data)({**data, **changed})  # type: ignore[call-arg]
+    clone = copy.copy(data)
+    for key, new in changed.items():
+        clone[key] = new
+    return clone
+
+
+def _rebuild_dataclass(data: Any, recurse: Recurse, argument: Any) -> Any:
+    changed = {}
+    for name in type(data).__dataclass_fields__:
+        child = getattr(data, name, None)
+        new = recurse(child, argument)
+        if new is not child:
+            changed[name] = new
+    if not changed:
+        return data
+    clone = copy.copy(data)
+    for name, new in changed.items():
+        object.__setattr__(clone, name, new)  # also where the dataclass is frozen
+    return clone

@@ -1,0 +1,163 @@
+"""Contract tests for third parties: subclass one, say how your part is made, and pytest does the rest.
+
+class TestMyPrecision(PrecisionContract):
+    def make(self) -> Precision:
+        return MyPrecision()
+"""
+
+import copy
+import io
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import nn
+
+from autoprec_runner.engine import Engine
+from autoprec_runner.precision.base import Precision
+
+_GLOBALS = (
+    torch.get_default_dtype,
+    torch.is_autocast_cache_enabled,
+    torch.get_float32_matmul_precision,
+    lambda: torch.is_autocast_enabled("cpu"),
+    lambda: torch.get_autocast_dtype("cpu"),
+)
+
+
+class PrecisionContract(ABC):
+    """What every precision plugin keeps, whatever its numbers are: see `autoprec_runner.precision.Precision`."""
+
+    device = "cpu"
+    """The accelerator on which the contract is checked."""
+
+    @abstractmethod
+    def make(self) -> Precision:
+        """Return a fresh plugin."""
+
+    def make_model(self) -> nn.Module:
+        """Return a small model with what conversion can break: sharing, buffers of several kinds, frozen weights."""
+        torch.manual_seed(0)
+        return _Probe()
+
+    def make_inputs(self) -> torch.Tensor:
+        """Return a batch for `make_model`, float32."""
+        torch.manual_seed(1)
+        return torch.randn(2, 4)
+
+    def test_it_names_its_precision(self) -> None:
+        """A plugin says which string it answers to."""
+        assert self.make().precision
+
+    def test_converting_twice_changes_nothing(self) -> None:
+        """`convert_module` of a converted module returns it with the same tensors."""
+        plugin = self.make()
+        once = plugin.convert_module(self.make_model())
+        before = {name: (id(each), each.dtype) for name, each in _tensors(once).items()}
+        twice = plugin.convert_module(once)
+        assert before == {name: (id(each), each.dtype) for name, each in _tensors(twice).items()}
+
+    def test_conversion_keeps_sharing_mode_and_requires_grad(self) -> None:
+        """Tied weights stay tied, frozen ones frozen, and a module in eval mode stays in it."""
+        model = self.make_model().eval()
+        required = {name: each.requires_grad for name, each in model.named_parameters()}
+        converted = self.make().convert_module(model)
+        assert required == {name: each.requires_grad for name, each in converted.named_parameters()}
+        assert len(list(model.parameters())) == len(list(converted.parameters()))
+        assert not any(module.training for module in converted.modules())
+
+    def test_integer_bool_and_complex_tensors_stay(self) -> None:
+        """Only floating-point tensors are converted, in modules as in inputs and outputs."""
+        plugin = self.make()
+        data = {"int": torch.ones(2, dtype=torch.int64), "bool": torch.ones(2, dtype=torch.bool), "text": "x"}
+        data["complex"] = torch.tensor([1 + 2j], dtype=torch.complex64)
+        assert _same(data, plugin.convert_input(data))
+        assert _same(data, plugin.convert_output(data))
+        converted = plugin.convert_module(_Probe())
+        kept = {name: each.dtype for name, each in converted.named_buffers() if name != "floating"}
+        assert {"integer": torch.int64, "flag": torch.bool, "wave": torch.complex64} == kept
+
+    def test_the_data_of_the_user_is_not_modified(self) -> None:
+        """Conversion returns new containers where something changes."""
+        plugin = self.make()
+        data = {"x": [torch.ones(2), torch.ones(2, dtype=torch.float64)]}
+        plugin.convert_input(data)
+        plugin.convert_output(data)
+        assert [torch.float32, torch.float64] == [each.dtype for each in data["x"]]
+
+    def test_contexts_restore_what_was_there_at_entry(self) -> None:
+        """Also nested, after an exception, and where the setting changed since the plugin was made."""
+        plugin = self.make()
+        for make in (plugin.forward_context, plugin.module_init_context, plugin.tensor_init_context):
+            context = make()
+            before = _settings()
+            try:
+                with context, make():
+                    raise KeyError  # noqa: TRY301 (the point of the test)
+            except KeyError:
+                pass
+            assert before == _settings()
+
+    def test_outputs_have_the_default_dtype(self) -> None:
+        """What a forward returns can be used beside the user's own tensors."""
+        model = Engine(self.make(), accelerator=self.device).setup(self.make_model())
+        assert torch.get_default_dtype() == model(self.make_inputs()).dtype
+
+    def test_training_changes_the_parameters_and_stays_finite(self) -> None:
+        """A few steps through an engine, with clipping, move the parameters to finite values."""
+        engine = Engine(self.make(), accelerator=self.device)
+        model = self.make_model()
+        model, optimizer = engine.setup(model, torch.optim.SGD(model.parameters(), lr=0.1))
+        before = copy.deepcopy(model.state_dict())
+        for _ in range(3):
+            optimizer.zero_grad()
+            engine.backward(model(self.make_inputs()).square().mean())
+            engine.clip_gradients(model, optimizer, max_norm=1.0)
+            optimizer.step()
+        after = model.state_dict()
+        assert any(not torch.equal(before[name], after[name]) for name in before)
+        assert all(bool(torch.isfinite(each).all()) for each in after.values())
+
+    def test_state_survives_a_checkpoint(self) -> None:
+        """The state of a plugin that has run can be saved, loaded without pickle and taken over by a fresh one."""
+        plugin = self.make()
+        engine = Engine(plugin, accelerator=self.device)
+        model = self.make_model()
+        model, optimizer = engine.setup(model, torch.optim.SGD(model.parameters(), lr=0.1))
+        engine.backward(model(self.make_inputs()).square().mean())
+        optimizer.step()
+        file = io.BytesIO()
+        torch.save(plugin.state_dict(), file)
+        file.seek(0)
+        fresh = self.make()
+        fresh.load_state_dict(torch.load(file, weights_only=True))
+        assert plugin.state_dict() == fresh.state_dict()
+
+
+class _Probe(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(4, 4)
+        self.tied = nn.Linear(4, 4)
+        self.tied.weight = self.first.weight
+        self.frozen = nn.Linear(4, 4).requires_grad_(requires_grad=False)
+        self.register_buffer("floating", torch.ones(4))
+        self.register_buffer("integer", torch.arange(4))
+        self.register_buffer("flag", torch.ones(4, dtype=torch.bool))
+        self.register_buffer("wave", torch.tensor([1 + 2j], dtype=torch.complex64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden: torch.Tensor = self.frozen(self.tied(torch.relu(self.first(x))))
+        return hidden
+
+
+def _tensors(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {**dict(module.named_parameters(remove_duplicate=False)), **dict(module.named_buffers())}
+
+
+def _same(expected: dict[str, Any], actual: dict[str, Any]) -> bool:
+    return all(expected[key] is actual[key] for key in expected)
+
+
+def _settings() -> list[Any]:
+    return [setting() for setting in _GLOBALS]
