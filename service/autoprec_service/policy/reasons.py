@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from autoprec_service.formatting import listed, percent, ratio, size
 from autoprec_service.policy.evidence import Evidence
 from autoprec_service.policy.field import Field
-from autoprec_service.policy.ranking import Choice
+from autoprec_service.policy.ranking import Choice, by_preference
 from autoprec_service.policy.ratios import is_noise, memory_ratio, speedup
 from autoprec_service.policy.scores import CRITERIA, NOISE, told_memory, told_time, within_noise
 
@@ -49,12 +49,21 @@ def _is_better(evidence: Evidence, pick: Evidence, field: Field) -> bool:
 
 
 def _alone(choice: Choice, field: Field) -> str:
-    time, memory = f"{told_time(choice.pick)} a step", f"{told_memory(choice.pick)} at its peak"
-    figure = {"throughput": time, "memory": memory}.get(field.objective, f"{time} and {memory}")
-    if len(field.qualified) == 1:
-        return f"{choice.pick.name} took {figure}, and no other candidate was found stable."
+    figure = _figure(choice.pick, field)
     better = {"throughput": "faster", "memory": "smaller"}.get(field.objective, "better in time and memory together")
-    return f"{choice.pick.name} took {figure}; no other stable candidate was {better} by more than the noise."
+    others = [each for each in (*field.qualified, *field.unverified) if each is not choice.pick and each.step_time]
+    if not others:
+        return f"{choice.pick.name} took {figure}; no other candidate qualifies."
+    nearest = by_preference(others, field.objective)[0]
+    compared = f"the nearest, {nearest.name}, took {_figure(nearest, field)}"
+    if _is_better(nearest, choice.pick, field):
+        return f"{choice.pick.name} took {figure}; no faster candidate was verified: {compared}."
+    return f"{choice.pick.name} took {figure}; no other candidate was {better} by more than the noise: {compared}."
+
+
+def _figure(evidence: Evidence, field: Field) -> str:
+    time, memory = f"{told_time(evidence)} a step", f"{told_memory(evidence)} at its peak"
+    return {"throughput": time, "memory": memory}.get(field.objective, f"{time} and {memory}")
 
 
 def _time(pick: Evidence, reference: Evidence | None) -> str:

@@ -62,7 +62,7 @@ def test_the_reference_gains_nothing_on_itself() -> None:
     assert answer.speedup is not None
     assert (1.0, 1.0, 1.0) == (answer.speedup.value, answer.speedup.low, answer.speedup.high)
     assert 1.0 == answer.memory_ratio
-    assert ("32-true took 1.40 s a step, and no other candidate was found stable.",) == answer.reasons
+    assert ("32-true took 1.40 s a step; no other candidate qualifies.",) == answer.reasons
 
 
 def test_a_gain_within_the_noise_is_called_so() -> None:
@@ -319,3 +319,12 @@ def test_a_model_too_small_to_be_seen_in_memory_is_ranked() -> None:
     answer = ask(make_trial(memory=0), make_trial("bf16-mixed", memory=0, seconds=0.5), objective="balanced")
     assert "bf16-mixed" == answer.precision
     assert answer.memory_ratio is None
+
+
+def test_the_reference_says_who_came_nearest_to_it() -> None:
+    slower = make_trial("bf16-mixed", seconds=2.0, phase="sprint", verdict=None)
+    answer = ask(REFERENCE, slower)
+    assert answer.reasons == (
+        "32-true took 1.40 s a step; no other candidate was faster by more than the noise: the nearest, bf16-mixed, "
+        "took 2.00 s a step.",
+    )
