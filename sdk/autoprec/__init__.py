@@ -10,24 +10,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from autoprec.exports import ExportError
     from autoprec.recommendation import Recommendation
     from autoprec.suggestion import suggest
-    from autoprec_probe import Candidate, HardwareProfile, probe
+    from autoprec_probe import Candidate, HardwareProfile, UnknownPrecisionError, probe
     from autoprec_runner.engine import Engine
+    from autoprec_runner.errors import StudyError, WorkloadError
     from autoprec_runner.study import Study
     from autoprec_runner.trial import Trial
     from autoprec_runner.workload.workload import Workload
+    from autoprec_service.errors import StoreError
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Candidate",
     "Engine",
+    "ExportError",
     "HardwareProfile",
     "Recommendation",
+    "StoreError",
     "Study",
+    "StudyError",
     "Trial",
+    "UnknownPrecisionError",
     "Workload",
+    "WorkloadError",
     "probe",
     "suggest",
 ]
@@ -36,11 +44,16 @@ __all__ = [
 _HOME = {
     "Candidate": "autoprec_probe",
     "Engine": "autoprec_runner.engine",
+    "ExportError": "autoprec.exports",
     "HardwareProfile": "autoprec_probe",
     "Recommendation": "autoprec.recommendation",
+    "StoreError": "autoprec_service.errors",
     "Study": "autoprec_runner.study",
+    "StudyError": "autoprec_runner.errors",
     "Trial": "autoprec_runner.trial",
+    "UnknownPrecisionError": "autoprec_probe",
     "Workload": "autoprec_runner.workload.workload",
+    "WorkloadError": "autoprec_runner.errors",
     "probe": "autoprec_probe",
     "suggest": "autoprec.suggestion",
 }
@@ -49,7 +62,7 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     """Load a public name at its first use."""
     if name not in _HOME:
-        raise AttributeError(f"module 'autoprec' has no attribute {name!r}")
+        raise AttributeError(f"module 'autoprec' has no attribute {name!r}. It offers: {', '.join(__all__)}.")
     value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
@@ -57,4 +70,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List the public names, loaded or not."""
-    return sorted({*globals(), *__all__})
+    return sorted({name for name in globals() if name.startswith("__")} | set(__all__))

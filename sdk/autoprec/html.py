@@ -1,4 +1,7 @@
-"""A recommendation as it looks in a notebook. Everything that comes from outside is escaped."""
+"""A recommendation as it looks in a notebook. Everything that comes from outside is escaped.
+
+No colour is set, so that it can be read on a light and on a dark page alike.
+"""
 
 from html import escape
 
@@ -10,28 +13,36 @@ _CELL = "style='text-align:left;vertical-align:top;padding:2px 8px'"
 
 def page(recommendation: Recommendation) -> str:
     """Return the answer, its reasons and all candidates as a fragment of HTML."""
-    said = "".join(f"<li>{escape(reason)}</li>" for reason in recommendation.reasons)
-    assumed = "".join(f"<li><i>Assumed: {escape(each)}</i></li>" for each in recommendation.assumptions)
-    heads = "".join(f"<th {_CELL}>{heading}</th>" for heading in (*HEADINGS, "why"))
-    body = "".join(_row(row) for row in rows(recommendation))
-    return (
-        f"<div>{_headline(recommendation)}<ul>{said}{assumed}</ul>"
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    assumed = (
+        f"<p>Assumed of the workload:</p>{_list(recommendation.assumptions)}" if recommendation.assumptions else ""
     )
+    return (
+        f"<div style='overflow-x:auto'>{_headline(recommendation)}{_list(recommendation.reasons)}"
+        f"{_table(rows(recommendation))}{assumed}</div>"
+    )
+
+
+def _list(sentences: tuple[str, ...]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in sentences)}</ul>"
 
 
 def _headline(recommendation: Recommendation) -> str:
+    details = escape(", ".join(recommendation.circumstances))
     if recommendation.precision is None:
-        return "<p><b>No precision can be recommended.</b></p>"
-    return (
-        f"<p>Recommended precision: <b><code>{escape(str(recommendation.candidate))}</code></b> "
-        f"({escape(str(recommendation.basis))}, confidence {recommendation.confidence:.2f}, "
-        f"{escape(str(recommendation.hardware_key))})</p>"
-    )
+        return f"<p><b>No precision can be recommended.</b> {details}</p>"
+    return f"<p>Recommended precision: <b><code>{escape(str(recommendation.candidate))}</code></b> ({details})</p>"
+
+
+def _table(found: list[Row]) -> str:
+    if not found:
+        return ""
+    heads = "".join(f"<th {_CELL}>{heading}</th>" for heading in (*HEADINGS, "why not"))
+    body = "".join(_row(row) for row in found)
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _row(row: Row) -> str:
     weight = "bold" if row.chosen else "normal"
-    opacity = 1 if row.qualifies else 0.6
+    opacity = 1 if row.qualifies else 0.65
     cells = "".join(f"<td {_CELL}>{escape(cell)}</td>" for cell in (*row.cells, row.note))
     return f"<tr style='font-weight:{weight};opacity:{opacity}'>{cells}</tr>"

@@ -11,6 +11,7 @@ from autoprec_runner.trial import Phase, Trial
 
 if TYPE_CHECKING:
     from rich.progress import Task
+    from rich.table import Column
 
 _REFRESHES_PER_SECOND = 2
 """Seldom, since drawing takes time from what is being measured."""
@@ -47,9 +48,6 @@ class _Described(Progress):
         self._candidate = str(candidate)
         self._show()
 
-    def finished(self, trial: Trial) -> None:
-        """Show how a trial ended."""
-
     def _show(self) -> None:
         raise NotImplementedError
 
@@ -65,6 +63,7 @@ class TerminalProgress(_Described):
         """Draw the bar."""
         from rich.console import Console  # noqa: PLC0415 (only where there is a terminal)
         from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn  # noqa: PLC0415
+        from rich.table import Column  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
         super().start(budget)
@@ -74,23 +73,27 @@ class TerminalProgress(_Described):
                 task.completed = min(budget.elapsed, budget.seconds)
                 return Text(f"at most {budget.remaining:.0f} s left", style="progress.remaining")
 
+        def column(ratio: int | None = None) -> "Column":
+            return Column(no_wrap=True, overflow="ellipsis", ratio=ratio)
+
         self._bar: Any = Progress(
-            TextColumn("{task.description}"),
-            TimeLeft(),
-            BarColumn(),
+            TextColumn("{task.description}", markup=False, table_column=column(2)),
+            BarColumn(None, table_column=column(1)),
+            TimeLeft(table_column=column()),
             console=Console(stderr=True),
             transient=True,
+            expand=True,
             refresh_per_second=_REFRESHES_PER_SECOND,
         )
-        self._task = self._bar.add_task("load", total=budget.seconds)
+        self._task = self._bar.add_task(self._words, total=budget.seconds)
         self._bar.start()
 
     def finished(self, trial: Trial) -> None:
         """Print a line for the trial."""
-        what = duration(trial.step_time.median_seconds) + " a step" if trial.step_time else ""
-        if trial.status != "ok":
-            what = trial.reason.splitlines()[0]
-        self._bar.console.print(f"  {trial.phase:<7}{trial.candidate!s:<24}{trial.status:<12}{what}", highlight=False)
+        from rich.text import Text  # noqa: PLC0415 (only where there is a terminal)
+
+        line = f"  {trial.phase:<7} {trial.candidate!s:<23}  {trial.status:<11} {_outcome(trial)}"
+        self._bar.console.print(Text(line), no_wrap=True, overflow="ellipsis")
 
     def stop(self) -> None:
         """Remove the bar."""
@@ -114,7 +117,12 @@ class NotebookProgress(_Described):
             # Without ipywidgets, tqdm falls back to text and says so; that is good enough.
             warnings.simplefilter("ignore", TqdmWarning)
             from tqdm.auto import tqdm  # noqa: PLC0415
-        self._bar: Any = tqdm(total=round(budget.seconds), unit="s", leave=False, bar_format="{desc} {bar} {remaining}")
+        self._bar: Any = tqdm(total=round(budget.seconds), unit="s", leave=False, bar_format="{desc} {bar} {postfix}")
+        self._show()
+
+    def finished(self, trial: Trial) -> None:  # noqa: ARG002 (the next candidate says it all)
+        """Move the bar on."""
+        self._show()
 
     def stop(self) -> None:
         """Remove the bar."""
@@ -122,11 +130,22 @@ class NotebookProgress(_Described):
 
     def _show(self) -> None:
         self._bar.n = round(min(self._budget.elapsed, self._budget.seconds))
+        self._bar.set_postfix_str(f"at most {self._budget.remaining:.0f} s left", refresh=False)
         self._bar.set_description_str(self._words)
 
 
+def _outcome(trial: Trial) -> str:
+    """Return what a line has room for: the step time, or the first line of what went wrong."""
+    if trial.status != "ok":
+        return trial.reason.splitlines()[0] if trial.reason else ""
+    return f"{duration(trial.step_time.median_seconds)} a step" if trial.step_time else ""
+
+
 def _in_notebook() -> bool:
-    """Return whether we run in a Jupyter kernel, without importing IPython where nobody did."""
+    """Return whether we run in a kernel of a notebook, without importing IPython where nobody did.
+
+    Hosted notebooks derive their shells from Jupyter's.
+    """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
+    return any(each.__name__ == "ZMQInteractiveShell" for each in type(shell).__mro__)

@@ -11,7 +11,8 @@ from autoprec_runner.trial import Trial
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-    from rich.console import RenderableType
+
+    from autoprec.report import Report
 
 
 class Recommendation(policy.Recommendation):
@@ -32,15 +33,39 @@ class Recommendation(policy.Recommendation):
         """Return the precision string, or `none`."""
         return self.precision or "none"
 
+    def __repr__(self) -> str:
+        """Return the answer in short; the whole evidence would fill the screen."""
+        return f"<Recommendation {self.candidate or 'none'}: {', '.join(self.circumstances)}>"
+
     def __bool__(self) -> bool:
         """Whether there is a precision to use."""
         return self.precision is not None
 
-    def table(self) -> "RenderableType":
-        """Return the answer, its reasons and all candidates, to be printed with rich."""
-        from autoprec.report import report  # noqa: PLC0415 (rich is loaded when something is shown)
+    @property
+    def circumstances(self) -> tuple[str, ...]:
+        """How the answer came about, in a few words each."""
+        found = []
+        if self.basis is not None:
+            found += [self.basis, f"confidence {self.confidence:.2f}"]
+        if self.hardware_key is not None:
+            found.append(f"on {self.hardware_key}")
+        if self.remembered:
+            found.append("from earlier trials")
+        if self.interrupted:
+            found.append("interrupted: best so far")
+        return tuple(found)
 
-        return report(self)
+    @property
+    def untried(self) -> tuple[Candidate, ...]:
+        """The candidates that an interrupted study did not come to."""
+        tried = {trial.candidate for trial in self.trials}
+        return tuple(each for each in self.study.candidates if each not in tried) if self.study else ()
+
+    def table(self) -> "Report":
+        """Return the answer, its reasons and all candidates, to be printed with `print` or rich."""
+        from autoprec.report import Report  # noqa: PLC0415 (rich is loaded when something is shown)
+
+        return Report(self)
 
     def plot(self) -> "Figure":
         """Return step time against memory of every measured candidate, as a plotly figure.
@@ -52,26 +77,33 @@ class Recommendation(policy.Recommendation):
 
         return plot(self)
 
+    def __rich__(self) -> "Report":
+        """Return what rich shows of it."""
+        return self.table()
+
     def _repr_html_(self) -> str:
         from autoprec.html import page  # noqa: PLC0415 (only notebooks ask for it)
 
         return page(self)
 
     def fabric(self) -> dict[str, Any]:
-        """Return the arguments of `lightning.fabric.Fabric`."""
-        return exports.fabric(self._chosen())
+        """Return the arguments of `lightning.fabric.Fabric`.
+
+        Like every export, it raises `ExportError` where the framework cannot express what was measured.
+        """
+        return exports.fabric(self._chosen(), self.device)
 
     def trainer(self) -> dict[str, Any]:
         """Return the arguments of `lightning.Trainer`."""
-        return exports.trainer(self._chosen())
+        return exports.trainer(self._chosen(), self.device)
 
     def accelerate(self) -> dict[str, Any]:
         """Return the arguments of `accelerate.Accelerator`."""
-        return exports.accelerate(self._chosen())
+        return exports.accelerate(self._chosen(), self.device)
 
     def transformers(self) -> dict[str, Any]:
         """Return the arguments of `transformers.TrainingArguments`."""
-        return exports.transformers(self._chosen())
+        return exports.transformers(self._chosen(), self.device, self.mode or "train")
 
     def deepspeed(self) -> dict[str, Any]:
         """Return the precision sections of a DeepSpeed config."""
@@ -82,8 +114,8 @@ class Recommendation(policy.Recommendation):
         return exports.fsdp(self._chosen())
 
     def torch(self) -> dict[str, Any]:
-        """Return what plain PyTorch needs: autocast arguments, weight dtype, gradient scaler, matmul precision."""
-        return exports.torch(self._chosen(), self.device)
+        """Return what plain PyTorch needs: autocast and gradient scaler arguments, weight dtype, matmul precision."""
+        return exports.torch(self._chosen(), self.device, self.mode or "train")
 
     def _chosen(self) -> Candidate:
         if self.candidate is None:

@@ -1,64 +1,71 @@
 """A recommendation as it looks in a terminal."""
 
-from rich.console import Group, RenderableType
-from rich.padding import Padding
+from collections.abc import Iterator
+from io import StringIO
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.jupyter import JupyterMixin
 from rich.table import Table
 from rich.text import Text
 
+from autoprec.paragraph import Paragraph
 from autoprec.recommendation import Recommendation
-from autoprec.rows import HEADINGS, Row, rows
+from autoprec.rows import HEADINGS, Row, notes, rows
+from autoprec_service.formatting import listed
+
+_RIGHT = {"step time", "memory"}
 
 
-def report(recommendation: Recommendation) -> RenderableType:
-    """Return the answer, its reasons and assumptions, all candidates, and why the others were not chosen."""
-    found = rows(recommendation)
-    return Group(_headline(recommendation), *_sentences(recommendation), Text(), _table(found), Text(), _notes(found))
+class Report(JupyterMixin):
+    """The answer, its reasons, all candidates, why the others were not chosen, and what was assumed."""
+
+    def __init__(self, recommendation: Recommendation) -> None:
+        self._recommendation = recommendation
+
+    def __str__(self) -> str:
+        """Return the report as plain text, as wide as the terminal."""
+        console = Console(file=StringIO(), color_system=None)
+        with console.capture() as written:
+            console.print(self)
+        return written.get().rstrip("\n")
+
+    def __rich_console__(self, _console: Console, _options: ConsoleOptions) -> Iterator[RenderableType]:
+        """Return the parts, for rich to print."""
+        recommendation = self._recommendation
+        found = rows(recommendation)
+        yield from _headline(recommendation)
+        yield from (Paragraph(Text(reason)) for reason in recommendation.reasons)
+        if recommendation.interrupted and recommendation.untried:
+            names = listed([str(each) for each in recommendation.untried])
+            yield Paragraph(Text(f"Not tried yet: {names}. Ask again to go on."))
+        if found:
+            yield from (Text(), _table(found))
+        if why := notes(found):
+            yield from (Text(), Text("Why not the others", style="bold"))
+            yield from (Paragraph(Text.assemble((listed(names), "bold"), f": {note}")) for note, names in why.items())
+        if recommendation.assumptions:
+            yield from (Text(), Text("Assumed of the workload", style="bold"))
+            yield from (Paragraph(Text(each, style="dim")) for each in recommendation.assumptions)
 
 
-def _headline(recommendation: Recommendation) -> Text:
+def _headline(recommendation: Recommendation) -> Iterator[Text]:
     if recommendation.precision is None:
-        return Text("No precision can be recommended.", style="bold red")
-    headline = Text.assemble(("Recommended precision: ", "bold"), (str(recommendation.candidate), "bold green"))
-    details = [
-        str(recommendation.basis),
-        f"confidence {recommendation.confidence:.2f}",
-        str(recommendation.hardware_key),
-    ]
-    if recommendation.remembered:
-        details.append("from earlier trials")
-    if recommendation.interrupted:
-        details.append("interrupted: best so far")
-    return headline.append(f"  ({', '.join(details)})", style="dim")
-
-
-def _sentences(recommendation: Recommendation) -> list[Padding]:
-    said = [_item(Text(reason)) for reason in recommendation.reasons]
-    assumed = [_item(Text(f"Assumed: {assumption}", style="dim")) for assumption in recommendation.assumptions]
-    return said + assumed
-
-
-def _item(text: Text) -> Padding:
-    return Padding(text, (0, 0, 0, 2))
+        yield Text("No precision can be recommended.", style="bold red")
+    else:
+        yield Text.assemble(("Recommended precision: ", "bold"), (str(recommendation.candidate), "bold green"))
+    if recommendation.circumstances:
+        yield Text(", ".join(recommendation.circumstances), style="dim")
 
 
 def _table(found: list[Row]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in HEADINGS:
-        right = heading in {"step time", "memory"}
-        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+        # A candidate's name wraps where the terminal is narrow; a figure never does.
+        is_name = heading == "candidate"
+        table.add_column(heading, justify="right" if heading in _RIGHT else "left", no_wrap=not is_name)
     for row in found:
         table.add_row(*(Text(cell) for cell in row.cells), style=_style(row))
     return table
-
-
-def _notes(found: list[Row]) -> Table:
-    notes = Table(box=None, pad_edge=False, show_header=False)
-    notes.add_column(no_wrap=True)
-    notes.add_column(overflow="fold")
-    for row in found:
-        if row.note:
-            notes.add_row(Text(row.cells[0]), Text(row.note), style=_style(row))
-    return notes
 
 
 def _style(row: Row) -> str:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from autoprec.recommendation import Recommendation
 from autoprec_probe.candidate import Candidate
-from autoprec_runner.quantities import duration, figure, size
+from autoprec_runner.quantities import duration, size
 from autoprec_runner.trial import Phase, Trial
-from autoprec_service.recommendation import Ratio
+from autoprec_service.formatting import ratio
+from autoprec_service.recommendation import Ratio, Rejected
 
 HEADINGS = ("candidate", "status", "step time", "speed-up (95 %)", "memory")
 _ORDER: tuple[Phase, ...] = ("screen", "sprint", "race", "verify")
@@ -34,10 +35,19 @@ def rows(recommendation: Recommendation) -> list[Row]:
         _row(recommendation, each.candidate, "alternative", each.speedup, note=each.note)
         for each in recommendation.alternatives
     ]
-    for refused in recommendation.rejected:
-        why = refused.reason if refused.remedy is None else f"{refused.reason} {refused.remedy}"
-        found.append(_row(recommendation, refused.candidate, refused.status, None, note=why))
+    found += [
+        _row(recommendation, each.candidate, each.status, None, note=_refusal(each)) for each in recommendation.rejected
+    ]
     return found
+
+
+def notes(found: list[Row]) -> dict[str, list[str]]:
+    """Return each note with the candidates that it is about: many of them may have the same."""
+    about: dict[str, list[str]] = {}
+    for row in found:
+        if row.note:
+            about.setdefault(row.note, []).append(row.cells[0])
+    return about
 
 
 def latest(trials: tuple[Trial, ...]) -> dict[Candidate, Trial]:
@@ -61,23 +71,25 @@ def _row(
         cells=(
             str(candidate),
             status,
-            _time(trial),
+            duration(trial.step_time.median_seconds) if trial and trial.step_time else _UNKNOWN,
             _ratio(speedup),
             size(trial.peak_memory_bytes) if trial and trial.peak_memory_bytes else _UNKNOWN,
         ),
-        note=note.splitlines()[0] if note else "",
+        note=note,
         chosen=chosen,
         qualifies=status in {"chosen", "alternative"},
     )
 
 
-def _time(trial: Trial | None) -> str:
-    return duration(trial.step_time.median_seconds) if trial and trial.step_time else _UNKNOWN
+def _refusal(refused: Rejected) -> str:
+    """Return reason and remedy; of a reason with a traceback, the sentence before it."""
+    lines = refused.reason.splitlines() or [""]
+    return f"{lines[0]} {refused.remedy}" if refused.remedy else lines[0]
 
 
-def _ratio(ratio: Ratio | None) -> str:
-    if ratio is None:
+def _ratio(speedup: Ratio | None) -> str:
+    if speedup is None:
         return _UNKNOWN
-    if ratio.low == ratio.high:
-        return f"{figure(ratio.value)}x"
-    return f"{figure(ratio.value)}x ({figure(ratio.low)}-{figure(ratio.high)})"
+    if speedup.low == speedup.high:
+        return f"{ratio(speedup.value)}x"
+    return f"{ratio(speedup.value)}x ({ratio(speedup.low)}-{ratio(speedup.high)})"

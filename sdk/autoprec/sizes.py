@@ -1,6 +1,8 @@
 """Reading sizes of memory as people write them."""
 
+import math
 import re
+from numbers import Real
 
 from autoprec_runner.errors import StudyError
 
@@ -25,11 +27,18 @@ def parse_bytes(value: str | float) -> int:
     Raises:
         StudyError: It is no size, or not above zero.
     """
-    match = _PATTERN.fullmatch(str(value))
-    unit = match.group(2).lower() if match else ""
-    if not match or unit not in _UNITS or not float(match.group(1)):
+    count = _count(value)
+    if not (math.isfinite(count) and count >= 1):
         raise StudyError(
             f"max_memory={value!r} is not a size of memory. Give a number of bytes, or a number with a unit: "
             "KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024), such as '40GiB'.",
         )
-    return int(float(match.group(1)) * _UNITS[unit])
+    return int(count)
+
+
+def _count(value: object) -> float:
+    if isinstance(value, Real):
+        return float(value)
+    match = _PATTERN.fullmatch(str(value))
+    unit = _UNITS.get(match.group(2).lower()) if match else None
+    return float(match.group(1)) * unit if match and unit else math.nan

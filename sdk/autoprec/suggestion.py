@@ -1,15 +1,23 @@
 """`suggest()`: from a model to a precision string with its proof."""
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, get_args
 
+from autoprec.arguments import (
+    check_budget,
+    check_choice,
+    check_devices,
+    check_seed,
+    check_tolerance,
+    chosen_candidates,
+    chosen_device,
+)
 from autoprec.progress import choose_progress
 from autoprec.recommendation import Recommendation
 from autoprec.sizes import parse_bytes
-from autoprec_probe import Candidate, HardwareProfile, probe
+from autoprec_probe import Candidate, probe
 from autoprec_probe.candidate import Device, Strategy
 from autoprec_runner.errors import StudyError
 from autoprec_runner.search.conduct import Outcome, conduct
@@ -36,9 +44,9 @@ def suggest(
     objective: Objective = "throughput",
     max_memory: str | int | None = None,
     tolerance: float | None = None,
-    candidates: Sequence[str | Candidate] | None = None,
+    candidates: Sequence[str | int | Candidate] | None = None,
     strategy: Strategy = "single",
-    device: Device | str = "auto",
+    device: "str | torch.device" = "auto",
     devices: int = 1,
     budget: float = 60.0,
     seed: int = 0,
@@ -59,11 +67,11 @@ def suggest(
         tolerance: Accepted relative loss gap to fp32 (train, default 0.05) or relative output error (inference, 0.02).
         candidates: Precisions to try; everything that makes sense here otherwise. `32-true` is always tried.
         strategy: Who owns the step; "single" is the one that there is.
-        device: "auto", "cpu" or "cuda".
+        device: "auto", "cpu", "cuda", or another kind that this machine has.
         devices: Number of processes of a trial; 1 is the one that there is.
         budget: Seconds of wall time for the whole study.
         seed: Seeds weights made by a factory, inferred batches and dropout.
-        progress: Whether to show progress in a terminal or notebook.
+        progress: Whether to show progress, where there is a terminal or a notebook to show it.
         store: Where trials are kept: a path, an SQLAlchemy URL or an open store. Default: `AUTOPREC_DB`, else the
             user's data folder.
         fresh: Measure anew even if this question has been answered before.
@@ -77,15 +85,18 @@ def suggest(
         UnknownPrecisionError: A candidate is not a precision.
         StoreError: The store cannot be used.
     """
-    profile = probe()
-    chosen = _device(device, profile)
-    _check(objective=objective, mode=mode, strategy=strategy, devices=devices, budget=budget, tolerance=tolerance)
-    constraints = Constraints(
-        max_memory_bytes=None if max_memory is None else parse_bytes(max_memory),
-        tolerance=tolerance,
-    )
-    tried = None if candidates is None else tuple(_candidate(each, strategy) for each in candidates)
+    check_choice("objective", objective, get_args(Objective))
+    check_choice("mode", "train" if mode is None else mode, get_args(Mode))
+    check_choice("strategy", strategy, ("single",))
+    check_devices(devices)
+    check_budget(budget)
+    check_tolerance(tolerance)
+    check_seed(seed)
+    tried = chosen_candidates(candidates, strategy)
+    max_bytes = None if max_memory is None else parse_bytes(max_memory)
     workload = _workload(model, mode, batch=batch, loss=loss, optimizer=optimizer)
+    profile = probe()
+    chosen = chosen_device(device, profile)
     opened = store if isinstance(store, Store) else open_store(store)
     try:
         with TemporaryDirectory(prefix="autoprec-") as folder:
@@ -95,10 +106,10 @@ def suggest(
                 device=chosen,
                 mode=mode,
                 objective=objective,
-                constraints=constraints,
+                constraints=Constraints(max_memory_bytes=max_bytes, tolerance=tolerance),
                 strategy=strategy,
                 candidates=tried,
-                budget_seconds=budget,
+                budget_seconds=float(budget),
                 seed=seed,
             )
             outcome = conduct(question, opened, preference, progress=choose_progress(wanted=progress), fresh=fresh)
@@ -113,7 +124,7 @@ def recommendation(outcome: Outcome, device: Device) -> Recommendation:
     study = outcome.study
     answer = recommend(outcome.trials, objective=study.objective, constraints=study.constraints)
     return Recommendation(
-        **answer.model_dump(),
+        **dict(answer),  # as it is: a trial from the store may be of a precision that is not installed here
         study=study,
         trials=outcome.trials,
         assumptions=outcome.prepared.assumptions,
@@ -138,43 +149,3 @@ def _workload(model: Any, mode: Mode | None, **parts: Any) -> Workload | str:
         given = f"the factory {model!r}: let it return" if isinstance(model, str) else "a Workload: set"
         raise StudyError(f"{', '.join(extra)} cannot be given beside {given} them in an autoprec.Workload.")
     return model
-
-
-def _device(device: str, profile: HardwareProfile) -> Device:
-    if device == "auto":
-        return profile.default_device
-    here = {"cpu", *(each.kind for each in profile.accelerators if each.error is None)}
-    if device not in here:
-        raise StudyError(f"device={device!r} is not on this machine. Here: auto, {', '.join(sorted(here))}.")
-    allowed: dict[str, Device] = {each: each for each in get_args(Device)}
-    return allowed[device]
-
-
-def _candidate(given: str | Candidate, strategy: Strategy) -> Candidate:
-    return given if isinstance(given, Candidate) else Candidate(precision=given, strategy=strategy)
-
-
-def _check(
-    *,
-    objective: str,
-    mode: str | None,
-    strategy: str,
-    devices: int,
-    budget: float,
-    tolerance: float | None,
-) -> None:
-    _check_choice("objective", objective, get_args(Objective))
-    if mode is not None:
-        _check_choice("mode", mode, get_args(Mode))
-    _check_choice("strategy", strategy, ("single",))
-    if devices != 1:
-        raise StudyError(f"devices={devices!r} is not available; a trial runs in one process: devices=1.")
-    if not (budget > 0 and math.isfinite(budget)):
-        raise StudyError(f"budget={budget!r} is not a number of seconds above 0. Give, for instance, budget=60.")
-    if tolerance is not None and not tolerance >= 0:
-        raise StudyError(f"tolerance={tolerance!r} is not a share of 0 or more. Give, for instance, tolerance=0.05.")
-
-
-def _check_choice(name: str, given: str, allowed: Sequence[str]) -> None:
-    if given not in allowed:
-        raise StudyError(f"{name}={given!r} is not available. Allowed: {', '.join(allowed)}.")

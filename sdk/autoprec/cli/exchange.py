@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from autoprec.cli import options
+from autoprec.cli.main import USAGE
 from autoprec_service.exchange import export_jsonl, import_jsonl
 from autoprec_service.store import open_store
 
 
 @click.command("export")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--study", "study_id", help="Only trials of this study.")
 @click.option("--model", "model_fingerprint", help="Only trials of the model with this fingerprint.")
 @click.option("--hardware", "hardware_key", help="Only trials on this hardware key.")
@@ -40,18 +41,20 @@ def export_command(
     if as_json and target is not sys.stdout:
         click.echo(json.dumps({"file": str(file), "lines": lines}))
     else:
-        click.echo(f"{lines} records written to {file}.", err=True)
+        click.echo(f"{lines} records written to {'standard output' if target is sys.stdout else file}.", err=True)
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @options.store
 @options.as_json
-def import_command(*, file: Path, store: str | None, as_json: bool) -> None:
-    """Add the studies and trials of FILE, written by export; "-" is standard input. Doing it twice does no harm."""
+def import_command(*, file: Path, store: str | None, as_json: bool) -> int:
+    """Add the studies and trials of FILE, written by export; "-" is standard input.
+
+    Importing twice does no harm. A line that cannot be read is told and makes the exit code 2; the others are added.
+    """
     source = sys.stdin if str(file) == "-" else file
     with open_store(store) as opened:
         report = import_jsonl(opened, source)
     click.echo(report.model_dump_json(indent=2) if as_json else str(report))
-    if report.refused:
-        sys.exit(2)
+    return USAGE if report.refused else 0

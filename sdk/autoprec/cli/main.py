@@ -1,34 +1,39 @@
 """The `autoprec` command and its exit codes.
 
 0  an answer
-1  a failure of autoprec or its surroundings
+1  a failure of autoprec or its surroundings, such as a reader that closed the pipe
 2  the call cannot be honoured as given: the message says what is allowed
 3  no candidate qualifies: the reasons are part of the answer
 130  interrupted before there was anything to answer
 """
 
+import os
 import sys
 import warnings
 from importlib import import_module
-from typing import Any
+from io import TextIOWrapper
+from typing import Any, NamedTuple
 
 import click
 
 from autoprec import __version__
-from autoprec_probe.errors import ProbeError
-from autoprec_runner.errors import RunnerError, TrialError
-from autoprec_service.errors import ServiceError
 
 FAILED, USAGE, NOTHING_QUALIFIES, INTERRUPTED = 1, 2, 3, 130
 
+
+class _Command(NamedTuple):
+    module: str
+    help: str
+
+
 _COMMANDS = {
-    "probe": "autoprec.cli.probe",
-    "precisions": "autoprec.cli.precisions",
-    "suggest": "autoprec.cli.suggest",
-    "trials": "autoprec.cli.trials",
-    "export": "autoprec.cli.exchange",
-    "import": "autoprec.cli.exchange",
-    "serve": "autoprec.cli.serve",
+    "probe": _Command("autoprec.cli.probe", "Show what this machine is."),
+    "precisions": _Command("autoprec.cli.precisions", "List every precision with its support on this machine."),
+    "suggest": _Command("autoprec.cli.suggest", "Recommend a precision for a workload, from trials of it."),
+    "trials": _Command("autoprec.cli.trials", "List stored trials."),
+    "export": _Command("autoprec.cli.exchange", "Write stored studies and trials to a file."),
+    "import": _Command("autoprec.cli.exchange", "Add the studies and trials of an exported file."),
+    "serve": _Command("autoprec.cli.serve", "Answer over HTTP from the trials stored here."),
 }
 
 
@@ -43,36 +48,76 @@ class _Lazy(click.Group):
         """Return a command by its name."""
         if name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(_COMMANDS[name]), f"{name}_command")
+        command: click.Command = getattr(import_module(_COMMANDS[name].module), f"{name}_command")
         return command
 
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in _COMMANDS.items()])
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, package_name="autoprec")
-def cli() -> None:
+
+@click.group(
+    cls=_Lazy,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="autoprec")
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Find the fastest numeric precision that a model and its hardware can hold, with proof."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; errors that the user can mend are one paragraph and exit code 2."""
-    warnings.showwarning = _show_warning
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; an error that the user can mend is one paragraph on stderr."""
+    _spell_out_what_cannot_be_encoded()
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            code = _run(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # What is still in the buffer goes nowhere, instead of failing once more when the interpreter ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
+    return code
+
+
+def _spell_out_what_cannot_be_encoded() -> None:
+    """Let a terminal that knows no µ show its code instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
-        cli.main(arguments, standalone_mode=False)
+        return int(cli.main(arguments, prog_name="autoprec", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
-        sys.exit(USAGE)
-    except TrialError as error:
-        _fail(error, FAILED)
-    except (ProbeError, RunnerError, ServiceError) as error:
-        _fail(error, USAGE)
+        return USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted before anything was measured.", err=True)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
+    except Exception as error:
+        code = _code(error)
+        if code is None:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        return code
 
 
-def _fail(error: Exception, code: int) -> None:
-    click.echo(f"Error: {error}", err=True)
-    sys.exit(code)
+def _code(error: Exception) -> int | None:
+    """Return the exit code of an error of ours; None for a defect, whose traceback is wanted."""
+    from autoprec_probe.errors import ProbeError  # noqa: PLC0415 (`--help` shall not wait for it)
+    from autoprec_runner.errors import RunnerError, TrialError  # noqa: PLC0415
+    from autoprec_service.errors import ServiceError  # noqa: PLC0415
+
+    if isinstance(error, TrialError):
+        return FAILED
+    return USAGE if isinstance(error, ProbeError | RunnerError | ServiceError) else None
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -32,7 +32,7 @@ def _table(verdicts: list[Support]) -> Table:
         table.add_column(heading, overflow="fold", no_wrap=heading == "precision")
     for each in verdicts:
         table.add_row(
-            str(each.candidate),
+            Text(str(each.candidate)),
             Text(each.level, style=_STYLES[each.level]),
             Text(each.reason),
             Text(each.remedy or ""),

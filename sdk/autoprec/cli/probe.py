@@ -3,6 +3,7 @@
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from autoprec.cli import options
 from autoprec_probe import Accelerator, HardwareProfile, probe
@@ -27,7 +28,7 @@ def _table(profile: HardwareProfile) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in _facts(profile):
-        table.add_row(name, value)
+        table.add_row(name, Text(value))
     return table
 
 

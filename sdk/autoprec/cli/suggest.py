@@ -1,14 +1,14 @@
 """`autoprec suggest WORKLOAD`: the answer, from trials of the workload."""
 
-import sys
 from typing import get_args
 
 import click
 from rich.console import Console
 
 from autoprec.cli import options
+from autoprec.cli.main import NOTHING_QUALIFIES
+from autoprec.recommendation import Recommendation
 from autoprec.suggestion import suggest
-from autoprec_probe import canonical_precision
 from autoprec_runner.trial import Mode, Objective
 
 
@@ -21,7 +21,7 @@ from autoprec_runner.trial import Mode, Objective
 )
 @click.option("--max-memory", metavar="SIZE", help="The most that a step may take, such as 40GiB.")
 @click.option("--tolerance", type=float, help="Accepted loss gap (train, 0.05) or output error (inference, 0.02).")
-@click.option("--device", default="auto", show_default=True)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, …")
 @click.option("--budget", type=float, default=60.0, show_default=True, help="Seconds for the whole study.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--fresh", is_flag=True, help="Measure anew even if this question has been answered before.")
@@ -43,17 +43,26 @@ def suggest_command(
     quiet: bool,
     store: str | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Recommend a precision for WORKLOAD, given as file.py:factory or package.module:factory.
 
     The factory takes no arguments and returns a torch.nn.Module, an autoprec.Workload, (model, batch) or
-    (model, batch, loss). Exit code 3 means that no candidate qualifies.
-    """
+    (model, batch, loss). The answer goes to stdout; progress, warnings and errors go to stderr. Ctrl-C ends the study
+    early with the best answer so far; the same command goes on from there.
+
+    \b
+    Exit codes:
+      0    an answer
+      1    a failure of autoprec or its surroundings
+      2    the call cannot be honoured as given
+      3    no candidate qualifies: the reasons are part of the answer
+      130  interrupted before anything was measured
+    """  # noqa: D301 (\b is click's mark for lines to be left as they are)
     answer = suggest(
         workload,
         mode=mode,
         objective=objective,
-        candidates=None if candidates is None else [canonical_precision(each) for each in candidates.split(",")],
+        candidates=None if candidates is None else [each.strip() for each in candidates.split(",")],
         max_memory=max_memory,
         tolerance=tolerance,
         device=device,
@@ -63,9 +72,14 @@ def suggest_command(
         progress=not quiet,
         store=store,
     )
+    if answer.interrupted and not _measured(answer):
+        raise KeyboardInterrupt
     if as_json:
         click.echo(answer.model_dump_json(indent=2))
     else:
         Console().print(answer.table())
-    if not answer:
-        sys.exit(3)
+    return 0 if answer else NOTHING_QUALIFIES
+
+
+def _measured(answer: Recommendation) -> bool:
+    return any(trial.phase != "screen" for trial in answer.trials)
