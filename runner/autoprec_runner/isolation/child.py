@@ -10,8 +10,9 @@ from typing import Any, Self
 import psutil
 
 from autoprec_runner.errors import TrialError
-from autoprec_runner.isolation.forkserver import ForkServer
+from autoprec_runner.isolation.forkserver import ForkServer, ForkServerGoneError
 from autoprec_runner.isolation.output import OutputTail
+from autoprec_runner.quantities import size
 
 _LOOK_SECONDS = 0.25
 _LOOK_AT_FAMILY_EVERY = 4
@@ -25,7 +26,11 @@ _MEANING = {
 }
 
 
-class ChildEndedError(TrialError):
+class ChildError(TrialError):
+    """The child process did not answer; it is not alive any more."""
+
+
+class ChildEndedError(ChildError):
     """The child process ended without an answer."""
 
     def __init__(self, message: str, *, exit_code: int | None) -> None:
@@ -34,20 +39,24 @@ class ChildEndedError(TrialError):
         """As in subprocess: negative for a signal. None if it went on running and had to be killed."""
 
 
-class ChildTimeoutError(TrialError):
+class ChildTimeoutError(ChildError):
     """The child process did not answer in time."""
 
 
-class ChildMemoryError(TrialError):
+class ChildMemoryError(ChildError):
     """The child process took more memory than it may."""
 
 
 class ChildProcess:
-    """A forked child that answers JSON requests; use it as a context manager, which kills it with its descendants."""
+    """A forked child that answers JSON requests; use it as a context manager, which kills it with its descendants.
+
+    It may take `memory_limit_bytes` more than it held when it was forked, its descendants included.
+    """
 
     def __init__(self, server: ForkServer, main: str, arguments: Mapping[str, Any], *, memory_limit_bytes: int) -> None:
         self._server = server
         self._memory_limit_bytes = memory_limit_bytes
+        self._exit_code: int | None = None
         self._output = OutputTail()
         ours, theirs = Pipe(duplex=True)
         self._connection: Connection = ours
@@ -58,10 +67,13 @@ class ChildProcess:
                 connection=theirs.fileno(),
                 output=self._output.writer,
             )
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
             self._output.close_writer()
-        self._exit_code: int | None = None
+        self._baseline_bytes = self._held_bytes(family=False)
 
     @property
     def printed(self) -> str:
@@ -70,7 +82,7 @@ class ChildProcess:
 
     @property
     def closed(self) -> bool:
-        """Whether the child has been ended."""
+        """Whether the child has been ended by us."""
         return self._exit_code is not None
 
     def ask(self, request: Mapping[str, Any], *, timeout_seconds: float) -> dict[str, Any]:
@@ -80,24 +92,34 @@ class ChildProcess:
             ChildTimeoutError: No answer within `timeout_seconds`; the child is killed.
             ChildMemoryError: The child and its descendants hold more than they may; the child is killed.
             ChildEndedError: The child ended; the message says how.
+            ForkServerGoneError: The fork server ended, and the child with it.
         """
         try:
             self._connection.send_bytes(json.dumps(request).encode())
             self._wait(time.monotonic() + timeout_seconds, timeout_seconds)
             answer = self._connection.recv_bytes()
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
-            by_itself = self._ends_within(_GRACE_SECONDS)
-            self.close()
+            try:
+                by_itself = self._ends_within(_GRACE_SECONDS)
+            finally:
+                self.close()
             raise _ended(self._exit_code if by_itself else None) from error
         except BaseException:
             self.close()
             raise
-        return dict(json.loads(answer))
+        try:
+            return dict(json.loads(answer))
+        except ValueError as error:
+            self.close()
+            raise ChildEndedError("The process answered something else than JSON.", exit_code=None) from error
 
     def close(self) -> None:
         """Kill the child with all its descendants. Closing twice does nothing."""
         if self._exit_code is None:
-            self._exit_code = self._server.kill(self._pid)
+            try:
+                self._exit_code = self._server.kill(self._pid)
+            except ForkServerGoneError:
+                self._exit_code = -signal.SIGKILL
             self._connection.close()
             self._output.close()
 
@@ -123,16 +145,17 @@ class ChildProcess:
                 raise EOFError
 
     def _check_memory(self, *, family: bool) -> None:
+        held = self._held_bytes(family=family) - self._baseline_bytes
+        if held > self._memory_limit_bytes:
+            raise ChildMemoryError(f"It held {size(held)}; {size(self._memory_limit_bytes)} allowed.")
+
+    def _held_bytes(self, *, family: bool) -> int:
         try:
             root = psutil.Process(self._pid)
             members = [root, *root.children(recursive=True)] if family else [root]
-            held = sum(member.memory_info().rss for member in members)
+            return sum(member.memory_info().rss for member in members)
         except psutil.NoSuchProcess:
-            return
-        if held > self._memory_limit_bytes:
-            raise ChildMemoryError(
-                f"It held {held / 2**30:.1f} GiB; {self._memory_limit_bytes / 2**30:.1f} GiB allowed."
-            )
+            return 0
 
     def _ends_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -147,6 +170,10 @@ def _ended(exit_code: int | None) -> ChildEndedError:
     elif exit_code >= 0:
         message = f"The process ended by itself with exit code {exit_code} in the middle of a step."
     else:
-        name = signal.Signals(-exit_code).name
+        name = _signal_name(-exit_code)
         message = f"The process was ended by {name}{_MEANING.get(name, '')}."
     return ChildEndedError(message, exit_code=exit_code)
+
+
+def _signal_name(number: int) -> str:
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"

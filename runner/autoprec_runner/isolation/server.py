@@ -5,16 +5,20 @@ It is our own rather than `multiprocessing`'s for two reasons: that one re-impor
 descendants. This one is a *subreaper* (`prctl(2)`, PR_SET_CHILD_SUBREAPER): whatever a trial leaves behind, even a
 daemon in a session of its own, becomes our child and is killed.
 
-Requests arrive one at a time over a socket, as JSON; the file descriptors of a new child travel with its request. When
-the socket closes, because the study is over or its process died, every child is killed and the server ends.
+Requests arrive one at a time over a socket, as JSON; the file descriptors of a new child travel with its request. Each
+has a number that its answer repeats, so that an answer which nobody waited for is not taken for that to the next one.
+When the socket closes, because the study is over or its process died, every child is killed, the folder for temporary
+files is removed, and the server ends.
 """
 
 import array
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -25,7 +29,8 @@ import psutil
 from autoprec_runner.isolation.limits import die_with_parent
 
 MESSAGE_BYTES = 1 << 16
-PRELOAD = ("torch", "torch.utils.data", "autoprec_runner.trials.worker")
+PRELOAD = ("torch", "torch.utils.data", "torch._dynamo", "autoprec_runner.trials.worker")
+"""What children find loaded. Making the first optimizer of a process imports `torch._dynamo`, which takes a second."""
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -35,6 +40,7 @@ class Server:
     def __init__(self, requests: socket.socket) -> None:
         self._requests = requests
         self._children: set[int] = set()
+        self._exit_codes: dict[int, int] = {}
 
     def serve(self) -> None:
         """Answer requests until the other side closes."""
@@ -48,7 +54,11 @@ class Server:
             if not message:
                 return
             request = json.loads(message)
-            self._requests.send(json.dumps(handlers[request["op"]](request, descriptors)).encode())
+            try:
+                answer = handlers[request["op"]](request, descriptors)
+            except OSError as error:
+                answer = {"error": f"{request['op']}: {error}"}
+            self._requests.send(json.dumps({**answer, "number": request["number"]}).encode())
 
     def close(self) -> None:
         """Kill every child with its descendants."""
@@ -56,27 +66,34 @@ class Server:
             self._kill({"pid": pid}, [])
 
     def _start(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
-        pid = os.fork()
-        if pid == 0:
-            self._requests.close()
-            _become_child(request, *descriptors)
-        for each in descriptors:
-            os.close(each)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._requests.close()
+                _become_child(request, *descriptors)
+        finally:
+            for each in descriptors:
+                os.close(each)
         self._children.add(pid)
         return {"pid": pid}
 
-    def _poll(self, request: dict[str, Any], _: list[int]) -> dict[str, Any]:
-        # Without reaping: a child's number must stay its own until it is killed with its descendants.
+    def _poll(self, request: dict[str, Any], _descriptors: list[int]) -> dict[str, Any]:
+        if request["pid"] not in self._children:
+            return {"ended": True}
+        # Without reaping: a child's pid must stay its own until it is killed with its descendants.
         found = os.waitid(os.P_PID, request["pid"], os.WEXITED | os.WNOHANG | os.WNOWAIT)
         return {"ended": found is not None}
 
-    def _kill(self, request: dict[str, Any], _: list[int]) -> dict[str, Any]:
+    def _kill(self, request: dict[str, Any], _descriptors: list[int]) -> dict[str, Any]:
         pid = request["pid"]
-        _kill_tree(pid)
-        _, status = os.waitpid(pid, 0)
-        self._children.discard(pid)
-        self._kill_strays()
-        return {"exit_code": os.waitstatus_to_exitcode(status)}
+        if pid in self._children:
+            _kill_tree(pid)
+            _, status = os.waitpid(pid, 0)
+            self._children.discard(pid)
+            self._exit_codes[pid] = os.waitstatus_to_exitcode(status)
+            self._kill_strays()
+        # Asked a second time, because the first answer was not waited for, it must not touch who has the pid by now.
+        return {"exit_code": self._exit_codes[pid]}
 
     def _kill_strays(self) -> None:
         """Kill what ended trials left behind: our children that we never forked."""
@@ -136,8 +153,8 @@ def _receive(requests: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def main() -> None:
-    """Run the server on the socket whose descriptor is the first argument."""
-    requests = socket.socket(fileno=int(sys.argv[1]))
+    """Run the server: the first argument is the descriptor of its socket, the second its folder for temporary files."""
+    requests, folder = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -147,12 +164,15 @@ def main() -> None:
     except ImportError as error:
         requests.send(json.dumps({"error": str(error), "module": error.name}).encode())
         return
+    # A child's garbage collector need not look at, and so copy, what was loaded here.
+    gc.freeze()
     requests.send(json.dumps({"ready": True}).encode())
     server = Server(requests)
     try:
         server.serve()
     finally:
         server.close()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

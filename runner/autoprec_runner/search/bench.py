@@ -1,6 +1,8 @@
 """The bench on which a study's trials run: server, budget, ledger and progress, and the sessions that are open."""
 
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import psutil
@@ -19,7 +21,7 @@ from autoprec_runner.trials.failure import TrialFailedError
 from autoprec_runner.trials.session import Setting, TrialSession
 
 MEMORY_SHARE = 0.9
-"""Share of the available memory that one trial may take: the machine must stay usable."""
+"""Share of the available memory that trials may take: the machine must stay usable."""
 _OVER_SECONDS = 0.05
 
 
@@ -43,15 +45,10 @@ class Bench:
     _sessions: list[TrialSession] = field(default_factory=list)
 
     def start(self, candidate: Candidate, *, perturb: bool = False) -> TrialSession:
-        """Start a child for a candidate, with what is available of the machine's memory as its limit."""
+        """Start a child for a candidate, limited to the memory that the study may still take."""
         self.progress.trying(candidate)
-        session = TrialSession(
-            self.server,
-            self.setting,
-            candidate,
-            memory_limit_bytes=int(MEMORY_SHARE * psutil.virtual_memory().available),
-            perturb=perturb,
-        )
+        limit = min(self._allowed_bytes, int(MEMORY_SHARE * psutil.virtual_memory().available))
+        session = TrialSession(self.server, self.setting, candidate, memory_limit_bytes=limit, perturb=perturb)
         self._sessions.append(session)
         return session
 
@@ -85,11 +82,21 @@ class Bench:
             raise BudgetOverError from failure
 
     def is_crowded(self, field_of: Sequence[Contender]) -> bool:
-        """Return whether another trial of the size of those here would not fit beside them."""
-        largest = max((each.session.evidence.peak_memory_bytes or 0 for each in field_of), default=0)
-        return largest > MEMORY_SHARE / 2 * psutil.virtual_memory().available
+        """Return whether two more trials of the size of those here would not fit beside them, were all awake."""
+        peaks = [(each.session.evidence.peak_memory_bytes or 0, each.session.closed) for each in field_of]
+        asleep = sum(peak for peak, closed in peaks if closed)
+        everybody = sum(peak for peak, _ in peaks)
+        machine = MEMORY_SHARE * (psutil.virtual_memory().available - asleep)
+        free = min(machine, self._allowed_bytes - everybody)
+        return 2 * max((peak for peak, _ in peaks), default=0) > free
 
     def close(self) -> None:
-        """End every child."""
-        for session in self._sessions:
-            session.close()
+        """End every child, also those that come after one that cannot be ended."""
+        with ExitStack() as stack:
+            for session in self._sessions:
+                stack.callback(session.close)
+
+    @property
+    def _allowed_bytes(self) -> int:
+        limit = self.question.memory_limit_bytes
+        return sys.maxsize if limit is None else limit

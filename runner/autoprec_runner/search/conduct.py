@@ -3,30 +3,26 @@
 import os
 import shutil
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from autoprec_probe.candidate import Candidate
-from autoprec_probe.support import Support
 from autoprec_runner.errors import WorkloadError
-from autoprec_runner.isolation.forkserver import shared_forkserver
+from autoprec_runner.isolation.forkserver import ForkServer, shared_forkserver
+from autoprec_runner.quantities import duration
 from autoprec_runner.search.bench import Bench, Preference
 from autoprec_runner.search.budget import Budget, BudgetOverError
-from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.ledger import Ledger
+from autoprec_runner.search.phases import Phases, note_untried
 from autoprec_runner.search.progress import Progress
 from autoprec_runner.search.question import Question
-from autoprec_runner.search.race import contenders, race
 from autoprec_runner.search.records import Recorder
-from autoprec_runner.search.screen import default_candidates, judged
-from autoprec_runner.search.sprint import Pace, recording, sprint, sprint_prepared
-from autoprec_runner.search.verify import verify
+from autoprec_runner.search.screen import default_candidates
 from autoprec_runner.study import Study, StudyStatus
 from autoprec_runner.trial import Trial
 from autoprec_runner.trials.failure import TrialFailedError
@@ -67,7 +63,8 @@ def conduct(
 
     Raises:
         WorkloadError: The user's model, batch, loss or factory does not make a step.
-        TrialError: Child processes cannot be had here.
+        TrialError: Child processes cannot be had here, or their server was killed; asking again goes on from there.
+        KeyboardInterrupt: Ctrl-C came before the workload was loaded, so that there is nothing to keep.
     """
     with _bench(question, ledger, preference, progress or Progress()) as bench:
         return _Conductor(bench, fresh=fresh).conduct()
@@ -76,31 +73,43 @@ def conduct(
 @contextmanager
 def _bench(question: Question, ledger: Ledger, preference: Preference, progress: Progress) -> Iterator[Bench]:
     budget = Budget(question.budget_seconds)
-    temporary = tempfile.mkdtemp(prefix="autoprec-")
-    bench = Bench(
-        question=question,
-        server=shared_forkserver(),
-        setting=Setting(
-            source=question.source,
-            mode=question.mode,
-            device=question.device,
-            seed=question.seed,
-            sys_path=tuple(sys.path),
-            folder=os.getcwd(),  # noqa: PTH109 (a string that crosses to the child)
-            temporary=str(Path(temporary) / "trials"),
-        ),
-        budget=budget,
-        ledger=ledger,
-        preference=preference,
-        progress=progress,
-    )
-    progress.start(budget)
-    try:
+    server = shared_forkserver()
+    with ExitStack() as stack:
+        folder = stack.enter_context(_temporary_folder(server))
+        stack.callback(progress.stop)
+        progress.start(budget)
+        bench = Bench(
+            question=question,
+            server=server,
+            setting=Setting(
+                source=question.source,
+                mode=question.mode,
+                device=question.device,
+                seed=question.seed,
+                sys_path=tuple(sys.path),
+                folder=os.getcwd(),  # noqa: PTH109 (a string that crosses to the child)
+                temporary=str(folder),
+            ),
+            budget=budget,
+            ledger=ledger,
+            preference=preference,
+            progress=progress,
+        )
+        stack.callback(bench.close)
         yield bench
+
+
+@contextmanager
+def _temporary_folder(server: ForkServer) -> Iterator[Path]:
+    """Make a folder in that of the server, which removes it if we are killed; leave nothing of either."""
+    folder = server.folder / uuid.uuid4().hex
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+        yield folder
     finally:
-        bench.close()
-        shutil.rmtree(temporary, ignore_errors=True)
-        progress.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # another study of this process is using it
+            server.folder.rmdir()
 
 
 class _Conductor:
@@ -108,46 +117,49 @@ class _Conductor:
         self._bench = bench
         self._question = bench.question
         self._fresh = fresh
-        self._pace = Pace(objective=bench.question.objective)
-        self._loading_failure: TrialFailedError | None = None
 
     def conduct(self) -> Outcome:
-        session, prepared = self._describe()
-        candidates = self._candidates()
-        study, prior = self._find(prepared, candidates)
+        bench, candidates = self._bench, self._candidates()
+        described = self._describe()
+        study, prior = self._find(described.prepared, candidates)
         if study.status == "complete":
-            return Outcome(study=study, trials=tuple(prior), prepared=prepared, remembered=True)
-        bench = self._bench
+            return Outcome(study=study, trials=tuple(prior), prepared=described.prepared, remembered=True)
         bench.recorder = Recorder(
             study_id=study.id,
-            prepared=prepared,
+            prepared=described.prepared,
             profile=self._question.profile,
             device=self._question.device,
         )
+        study = study.model_copy(update={"status": "running", "finished_at": None})
         bench.ledger.save_study(study)
-        status = self._run(session, candidates, prior)
+        status = self._run(described, candidates, prior)
         study = study.model_copy(update={"status": status, "finished_at": datetime.now(UTC)})
         bench.ledger.save_study(study)
         trials = tuple(bench.ledger.trials(study_id=study.id))
-        return Outcome(study=study, trials=trials, prepared=prepared, remembered=False)
+        return Outcome(study=study, trials=trials, prepared=described.prepared, remembered=False)
 
-    def _describe(self) -> tuple[TrialSession, Prepared]:
+    def _describe(self) -> "_Described":
         """Set the reference up, whose child tells what the workload is."""
-        bench = self._bench
+        bench, unknown = self._bench, _unknown(self._question)
+        ready = bench.server.is_ready_within(bench.budget.left_until(_LOADING_SHARE))
+        seconds = bench.budget.left_until(_LOADING_SHARE)
+        if not (ready and seconds):
+            return _Described(session=None, prepared=unknown)
         session = bench.start(self._question.reference)
         try:
-            return session, session.prepare(timeout_seconds=_LOADING_SHARE * bench.budget.seconds)
+            return _Described(session=session, prepared=session.prepare(timeout_seconds=seconds))
         except TrialFailedError as failure:
             if failure.kind == "workload":
                 raise WorkloadError(str(failure)) from failure
-            self._loading_failure = failure
-            return session, _unknown(self._question)
+            if failure.status == "timeout":
+                failure = TrialFailedError("timeout", f"Loading the workload did not end within {duration(seconds)}.")
+            return _Described(session=session, prepared=unknown, failure=failure)
 
     def _candidates(self) -> tuple[Candidate, ...]:
         question = self._question
         if question.candidates is None:
             return default_candidates(question.profile, question.device, question.strategy)
-        return (question.reference, *(each for each in question.candidates if each != question.reference))
+        return tuple(dict.fromkeys((question.reference, *question.candidates)))
 
     def _find(self, prepared: Prepared, candidates: tuple[Candidate, ...]) -> tuple[Study, list[Trial]]:
         """Return the newest study of this question with its trials, or a new one where that is due."""
@@ -182,102 +194,28 @@ class _Conductor:
             [],
         )
 
-    def _run(self, session: TrialSession, candidates: Sequence[Candidate], prior: Sequence[Trial]) -> StudyStatus:
+    def _run(self, described: "_Described", candidates: Sequence[Candidate], prior: Sequence[Trial]) -> StudyStatus:
         try:
-            self._phases(session, candidates, prior)
-        except BudgetOverError:
-            self._note_untried(candidates)
+            self._run_in_time(described, candidates, prior)
+            note_untried(self._bench, candidates)
         except KeyboardInterrupt:
             return "interrupted"
         return "complete"
 
-    def _phases(self, session: TrialSession, candidates: Sequence[Candidate], prior: Sequence[Trial]) -> None:
-        bench, pace = self._bench, self._pace
-        bench.trials.extend(prior)
-        bench.progress.phase("screen")
-        runnable = self._screen([each for each in candidates if not _settled(each, prior)])
-        bench.progress.phase("sprint")
-        reference = self._reference(session)
-        if reference is None and bench.trials[-1].status != "oom":
-            self._note_untried(candidates, "the fp32 reference failed, so that nothing could be compared with it")
-            return
-        field = [reference] if reference else []
-        for support in runnable:
-            if support.candidate == self._question.reference:
-                continue
-            contender = Contender(support=support, session=bench.start(support.candidate))
-            if sprint(bench, contender, pace) or self._second_chance(contender):
-                field = self._keep([*field, contender], reference)
-        bench.progress.phase("race")
-        field = race(bench, field, pace)
-        if reference:
-            bench.progress.phase("verify")
-            verify(bench, field, reference, pace)
-
-    def _screen(self, candidates: Sequence[Candidate]) -> list[Support]:
-        bench, question = self._bench, self._question
-        verdicts = [judged(each, question.profile, question.device) for each in candidates]
-        for support in verdicts:
-            if not support.can_run:
-                refused = bench.records().refused(
-                    support,
-                    status="unsupported",
-                    reason=support.reason,
-                    remedy=support.remedy,
-                )
-                bench.record(refused)
-        return [support for support in verdicts if support.can_run]
-
-    def _reference(self, session: TrialSession) -> Contender | None:
-        question, bench, pace = self._question, self._bench, self._pace
-        support = judged(question.reference, question.profile, question.device)
-        contender = Contender(support=support, session=session)
-        if self._loading_failure:
-            with recording(bench, contender, "sprint", pace):
-                raise self._loading_failure
-        elif sprint_prepared(bench, contender, pace):
-            pace.reference = session
-            return contender
-        return None
-
-    def _second_chance(self, contender: Contender) -> bool:
-        """Sprint again if a candidate that the hardware supports natively was cut off: a busy neighbour may have cost it.
-
-        On two cores, one busy process can make a parallel region wait for many milliseconds.
-        """
-        if contender.support.level != "native" or self._bench.trials[-1].status != "timeout":
-            return False
-        contender.session = self._bench.start(contender.candidate)
-        return sprint(self._bench, contender, self._pace)
-
-    def _keep(self, field: Sequence[Contender], reference: Contender | None) -> list[Contender]:
-        """Keep who may still win, and the reference; end the children of the others, and of all if memory is short."""
-        best = contenders(field, self._question.objective)
-        kept = [each for each in field if each in best or each is reference]
-        crowded = self._bench.is_crowded(kept)
-        for each in field:
-            if crowded or each not in kept:
-                each.session.close()
-        return kept
-
-    def _note_untried(self, candidates: Sequence[Candidate], why: str | None = None) -> None:
-        """Record every candidate that had no trial: nothing is skipped in silence."""
-        bench, question = self._bench, self._question
-        over = f"the budget of {question.budget_seconds:g} s ended before its turn"
-        why = why or over
-        tried = {trial.candidate for trial in bench.trials}
-        for candidate in candidates:
-            if candidate not in tried:
-                support = judged(candidate, question.profile, question.device)
-                remedy = "Give the study a larger budget." if why is over else None
-                bench.record(
-                    bench.records().refused(support, status="timeout", reason=f"Not tried: {why}.", remedy=remedy),
-                )
+    def _run_in_time(self, described: "_Described", candidates: Sequence[Candidate], prior: Sequence[Trial]) -> None:
+        if described.session is not None:
+            with suppress(BudgetOverError):
+                Phases(self._bench, described.session, described.failure).run(candidates, prior)
 
 
-def _settled(candidate: Candidate, prior: Sequence[Trial]) -> bool:
-    """Return whether an interrupted study has already found that a candidate does not qualify."""
-    return any(trial.candidate == candidate and trial.status != "ok" for trial in prior)
+@dataclass(frozen=True, kw_only=True)
+class _Described:
+    """What the reference's child said of the workload, and how that failed if it did."""
+
+    session: TrialSession | None
+    """None if the time was over before it could be started."""
+    prepared: Prepared
+    failure: TrialFailedError | None = None
 
 
 def _unknown(question: Question) -> Prepared:

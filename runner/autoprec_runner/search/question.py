@@ -30,6 +30,8 @@ class Question:
     """What to try; None for everything that makes sense on this machine. The reference `32-true` is always tried."""
     budget_seconds: float = 60.0
     seed: int = 0
+    memory_limit_bytes: int | None = None
+    """What the trials may take together of the machine's memory; None for nearly all that is available."""
 
     @property
     def reference(self) -> Candidate:
@@ -50,5 +52,6 @@ class Question:
             [each.model_dump() for each in candidates],
             self.budget_seconds,
             self.seed,
+            self.memory_limit_bytes,
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

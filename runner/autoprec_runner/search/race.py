@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
-from autoprec_runner.search.sprint import MAX_STEPS, Pace, recording
+from autoprec_runner.search.sprint import MAX_STEPS, Pace, recording, set_up
 from autoprec_runner.trial import Objective
 from autoprec_runner.trials.measure import separated
 from autoprec_runner.trials.session import Evidence, TrialSession
@@ -69,23 +69,24 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
     return list(field)
 
 
-def awaken(bench: Bench, contender: Contender) -> TrialSession:
+def awaken(bench: Bench, contender: Contender, pace: Pace) -> TrialSession:
     """Return the contender's session, started again if it had to make room; what it had been timed at stays."""
-    before = contender.session
-    if before.closed:
-        contender.session = session = bench.start(contender.candidate)
-        session.prepare(timeout_seconds=bench.within(bench.question.budget_seconds / 2))
-        limit = bench.within(2 * (before.evidence.first_step_seconds or math.inf) + before.evidence.typical_seconds + 1)
-        session.observe(steps=1, max_seconds=0.0, timeout_seconds=limit)
-        session.evidence.rounds = before.evidence.rounds
-        session.evidence.warmup = before.evidence.warmup
-        session.evidence.peak_memory_bytes = before.evidence.peak_memory_bytes
+    before = contender.session.evidence
+    if contender.session.closed:
+        session = bench.start(contender.candidate)
+        session.evidence.rounds = before.rounds
+        session.evidence.warmup = before.warmup
+        session.evidence.peak_memory_bytes = before.peak_memory_bytes
+        contender.session = session
+        set_up(bench, session, pace)
+        limit = max(2 * (before.first_step_seconds or 0.0), pace.first_limit())
+        session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(limit))
     return contender.session
 
 
 def _round(bench: Bench, contender: Contender, pace: Pace) -> bool:
     with recording(bench, contender, "race", pace) as went:
-        session = awaken(bench, contender)
+        session = awaken(bench, contender, pace)
         # Twice the limit of a sprint: a contender has shown its pace, only a hang is to be caught here.
         limit = 2 * (_ROUND_SECONDS + max(pace.limit(), session.evidence.first_step_seconds or 0.0))
         session.time_round(max_steps=MAX_STEPS, max_seconds=_ROUND_SECONDS, timeout_seconds=bench.within(limit))

@@ -12,13 +12,19 @@ from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.diagnose import first_bad_module
 from autoprec_runner.trial import Objective, Phase
 from autoprec_runner.trials.failure import TrialFailedError
-from autoprec_runner.trials.session import TrialSession
+from autoprec_runner.trials.session import Evidence, TrialSession
 from autoprec_runner.trials.stability import fp16_warning, unstable_already
 
 CUT_OFF = {"throughput": 4.0, "energy": 4.0, "balanced": 8.0, "memory": 25.0}
 """A candidate is cut off when one step takes this many times the best candidate's, by objective."""
+_ALONE_CUT_OFF = 25.0
+"""The same for the first of all, by its own first step: only a hang is to be caught."""
 LEAST_CUT_OFF_SECONDS = 0.5
-"""Steps shorter than this are never cut off: at the first one, libraries still initialise themselves."""
+"""Steps shorter than this are never cut off: a busy neighbour may be what slows them down."""
+_FIRST_STEP_SHARE = 0.03
+"""Nor is a first step shorter than this share of the budget: libraries still initialise themselves."""
+_PREPARATION_FACTOR, _LEAST_PREPARATION_SECONDS = 4.0, 5.0
+"""Setting a candidate up may take so many times what the reference took, and at least so long."""
 MAX_STEPS = 1000
 FEWEST_TIMED_STEPS = 3
 _SECONDS_SHARE, _LEAST_SECONDS, _MOST_SECONDS = 0.02, 0.2, 2.0
@@ -31,10 +37,21 @@ class Pace:
     """The best candidate's step times so far, and how much slower another may be."""
 
     objective: Objective
+    budget_seconds: float
     first_seconds: float = math.inf
     step_seconds: float = math.inf
     leader: Candidate | None = None
-    reference: TrialSession | None = None
+    reference: Contender | None = None
+    prepare_seconds: float = 0.0
+
+    def follow(self, reference: Contender) -> None:
+        """Take the contender that all others are compared with, and how long it took to set up."""
+        self.reference, self.prepare_seconds = reference, reference.session.prepare_seconds
+
+    @property
+    def reference_evidence(self) -> Evidence | None:
+        """What the reference has shown; None as long as there is none."""
+        return self.reference.session.evidence if self.reference else None
 
     def note(self, session: TrialSession) -> None:
         """Take the times of a candidate that has sprinted."""
@@ -45,11 +62,20 @@ class Pace:
 
     def first_limit(self) -> float:
         """Seconds that a first step may take."""
-        return max(LEAST_CUT_OFF_SECONDS, CUT_OFF[self.objective] * self.first_seconds)
+        if self.leader is None:
+            return self.budget_seconds / 2
+        least = max(LEAST_CUT_OFF_SECONDS, _FIRST_STEP_SHARE * self.budget_seconds)
+        return max(least, CUT_OFF[self.objective] * self.first_seconds)
 
-    def limit(self) -> float:
-        """Seconds that a later step may take."""
+    def limit(self, first_step_seconds: float | None = None) -> float:
+        """Seconds that a later step may take; without a leader yet, by what the first one took."""
+        if self.leader is None:
+            return max(LEAST_CUT_OFF_SECONDS, _ALONE_CUT_OFF * (first_step_seconds or math.inf))
         return max(LEAST_CUT_OFF_SECONDS, CUT_OFF[self.objective] * self.step_seconds)
+
+    def preparation_limit(self) -> float:
+        """Seconds that setting a candidate up may take."""
+        return max(_LEAST_PREPARATION_SECONDS, _PREPARATION_FACTOR * self.prepare_seconds)
 
     def sentence(self, limit: float, which: str) -> str:
         """Say why a candidate was cut off."""
@@ -68,8 +94,19 @@ def sprint(bench: Bench, contender: Contender, pace: Pace) -> bool:
         BudgetOverError: The study's time ended first.
     """
     with recording(bench, contender, "sprint", pace) as went:
-        contender.session.prepare(timeout_seconds=bench.within(bench.question.budget_seconds / 2))
+        set_up(bench, contender.session, pace)
     return went.well and sprint_prepared(bench, contender, pace)
+
+
+def set_up(bench: Bench, session: TrialSession, pace: Pace) -> None:
+    """Have a session load the workload, in about the time that it took the reference."""
+    limit = pace.preparation_limit()
+    try:
+        session.prepare(timeout_seconds=bench.within(limit))
+    except TrialFailedError as failure:
+        if failure.status != "timeout":
+            raise
+        raise TrialFailedError("timeout", f"Setting it up did not end within {duration(limit)}.") from failure
 
 
 def sprint_prepared(bench: Bench, contender: Contender, pace: Pace) -> bool:
@@ -81,7 +118,7 @@ def sprint_prepared(bench: Bench, contender: Contender, pace: Pace) -> bool:
         return False
     if session.evidence.first_nonfinite_step is not None:
         first_bad_module(bench, session)
-    if bad := unstable_already(session.evidence, pace.reference.evidence if pace.reference else None):
+    if bad := unstable_already(session.evidence, pace.reference_evidence):
         session.close()
         bench.record(records.unstable(contender, "sprint", bad))
         return False
@@ -111,26 +148,27 @@ def recording(bench: Bench, contender: Contender, phase: Phase, pace: Pace) -> I
         bench.raise_if_over(failure)
         went.well = False
         reason = str(failure)
-        if pace.reference is not None and contender.candidate.precision.startswith("16-"):
-            reason += fp16_warning(pace.reference.evidence)
+        if pace.reference_evidence and contender.candidate.precision.startswith("16-"):
+            reason += fp16_warning(pace.reference_evidence)
         contender.session.close()
         bench.record(bench.records().failed(contender, phase, status=failure.status, reason=reason))
 
 
 def _run_steps(bench: Bench, session: TrialSession, pace: Pace) -> None:
-    first_limit = pace.first_limit() if pace.leader else bench.question.budget_seconds / 2
+    first_limit = pace.first_limit()
     with _cut_off(pace, first_limit, "first"):
         session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(first_limit))
     seconds = min(max(_SECONDS_SHARE * bench.question.budget_seconds, _LEAST_SECONDS), _MOST_SECONDS)
-    for _ in range(_WARM_UPS):
+    ends_at = bench.budget.elapsed + _WARM_UPS * seconds
+    while True:
         if session.evidence.first_nonfinite_step is not None:
             return
-        limit = pace.limit() if pace.leader else bench.question.budget_seconds / 2
+        limit = pace.limit(session.evidence.first_step_seconds)
         with _cut_off(pace, limit, "next"):
             session.warm_up(max_steps=MAX_STEPS, max_seconds=seconds, timeout_seconds=bench.within(seconds + limit))
         hopeless = session.evidence.typical_seconds > _HOPELESS * pace.step_seconds
         enough = len(session.evidence.rounds[-1]) >= FEWEST_TIMED_STEPS
-        if enough and (session.is_warm or hopeless):
+        if (enough and (session.is_warm or hopeless)) or bench.budget.elapsed > ends_at:
             return
 
 

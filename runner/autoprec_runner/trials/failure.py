@@ -3,7 +3,7 @@
 from typing import Any
 
 from autoprec_runner.errors import TrialError
-from autoprec_runner.isolation.child import ChildEndedError, ChildMemoryError, ChildTimeoutError
+from autoprec_runner.isolation.child import ChildEndedError, ChildError, ChildMemoryError, ChildTimeoutError
 from autoprec_runner.trial import TrialStatus
 
 _SHOWN_CHARACTERS = 600
@@ -30,7 +30,7 @@ def failure_from_answer(error: dict[str, Any]) -> TrialFailedError:
     return TrialFailedError(error["status"], message, kind=error["kind"])
 
 
-def failure_from_child(error: TrialError, printed: str) -> TrialFailedError:
+def failure_from_child(error: ChildError, printed: str) -> TrialFailedError:
     """Return the failure for a child that ended, hung or grew without an answer, with the last line that it printed."""
     match error:
         case ChildTimeoutError():

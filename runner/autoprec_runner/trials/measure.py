@@ -12,6 +12,7 @@ BATCH_STEPS = 5
 RESAMPLES = 400
 CONFIDENCE = 0.95
 _SHORTEST_SERIES = 4
+_ROUNDING = 1e-12
 
 
 def warmup_steps(seconds: Sequence[float]) -> int:
@@ -28,8 +29,9 @@ def warmup_steps(seconds: Sequence[float]) -> int:
     batches = np.array(
         [np.median(seconds[start : start + width]) for start in range(0, len(seconds) - width + 1, width)],
     )
-    errors = [float(np.var(batches[cut:]) / (len(batches) - cut)) for cut in range(len(batches) // 2 + 1)]
-    return int(np.argmin(errors)) * width
+    errors = np.array([np.var(batches[cut:]) / (len(batches) - cut) for cut in range(len(batches) // 2 + 1)])
+    # The first of those that differ by rounding alone.
+    return int(np.argmax(errors <= np.min(errors) + (_ROUNDING * np.median(batches)) ** 2)) * width
 
 
 def is_stationary(seconds: Sequence[float]) -> bool:

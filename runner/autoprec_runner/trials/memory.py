@@ -15,22 +15,23 @@ class MemoryMeter:
 
     On an accelerator the allocator's own peak (`torch.cuda.max_memory_allocated`). On a CPU the resident set's
     high-water mark (VmHWM in proc(5), reset through clear_refs) above the resident set at construction, which a trial
-    does before it loads its workload: so the weights count, torch's own libraries do not.
+    does before it loads its workload: so the weights count, torch's own libraries do not, nor do pages of libraries
+    that are touched for the first time later on (RssFile): they would drown a small model.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        _give_back()
         self._baseline_bytes = _resident_bytes()
+        self._mapped_bytes = _mapped_bytes()
 
     def reset(self) -> None:
         """Forget peaks so far, and give back what loading and conversion left behind."""
-        gc.collect()
+        _give_back()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self._device)
         elif sys.platform == "linux":
-            with contextlib.suppress(AttributeError, OSError):  # musl has no malloc_trim
-                ctypes.CDLL(None).malloc_trim(0)
             # Where the kernel refuses (a restricted container), the peak since the start stands.
             with contextlib.suppress(OSError):
                 Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
@@ -40,7 +41,15 @@ class MemoryMeter:
         """Peak since the last reset, above the baseline."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device)
-        return max(0, _high_water_bytes() - self._baseline_bytes)
+        libraries = max(0, _mapped_bytes() - self._mapped_bytes)
+        return max(0, _high_water_bytes() - self._baseline_bytes - libraries)
+
+
+def _give_back() -> None:
+    """Collect garbage and return free memory to the system: the resident set then holds what is in use."""
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError):  # only glibc has malloc_trim
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _resident_bytes() -> int:
@@ -54,6 +63,11 @@ def _high_water_bytes() -> int:
         return _status_bytes("VmHWM")
     # getrusage(2): bytes on macOS
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _mapped_bytes() -> int:
+    """Return what is resident of mapped files; 0 where the system does not tell."""
+    return _status_bytes("RssFile") if sys.platform == "linux" else 0
 
 
 def _status_bytes(field: str) -> int:

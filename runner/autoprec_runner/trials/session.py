@@ -1,5 +1,6 @@
 """The parent's hold on one trial: a child that has one candidate set up and runs steps when asked."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,8 +10,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from autoprec_probe.candidate import Candidate, Device
-from autoprec_runner.errors import TrialError
-from autoprec_runner.isolation.child import ChildProcess
+from autoprec_runner.isolation.child import ChildError, ChildProcess
 from autoprec_runner.isolation.forkserver import ForkServer
 from autoprec_runner.trial import EffectiveDtypes, Mode
 from autoprec_runner.trials.failure import TrialFailedError, failure_from_answer, failure_from_child
@@ -89,9 +89,13 @@ class Evidence:
 
     @property
     def typical_seconds(self) -> float:
-        """A step's time by the best knowledge so far: the last round if any, else the last warm-up step."""
-        times = sorted(self.rounds[-1] if self.rounds else self.warmup[-1:])
-        return times[len(times) // 2]
+        """A step's time by the best knowledge so far: the last round, else the last warm-up step, else the first step.
+
+        Infinite as long as no step has been run.
+        """
+        first = [] if self.first_step_seconds is None else [self.first_step_seconds]
+        times = sorted((self.rounds[-1] if self.rounds else []) or self.warmup[-1:] or first)
+        return times[len(times) // 2] if times else math.inf
 
 
 class TrialSession:
@@ -110,6 +114,7 @@ class TrialSession:
         self.started_at = datetime.now(UTC)
         self.evidence = Evidence()
         self.prepared: Prepared | None = None
+        self.prepare_seconds = 0.0
         self._started = time.monotonic()
         arguments = {**asdict(setting), "candidate": candidate.model_dump(), "perturb": perturb}
         self._child = ChildProcess(server, _WORKER, arguments, memory_limit_bytes=memory_limit_bytes)
@@ -121,7 +126,9 @@ class TrialSession:
 
     def prepare(self, *, timeout_seconds: float) -> Prepared:
         """Load the workload in the child and set it up for the candidate."""
+        started = time.monotonic()
         self.prepared = Prepared.model_validate(self._ask({"op": "prepare"}, timeout_seconds))
+        self.prepare_seconds = time.monotonic() - started
         return self.prepared
 
     def observe(self, *, steps: int, max_seconds: float, timeout_seconds: float) -> None:
@@ -148,9 +155,9 @@ class TrialSession:
         """Run one timed round of a race."""
         self.evidence.rounds.append(self._run(max_steps, max_seconds, timeout_seconds, observe=False))
 
-    def save_outputs(self, path: str, *, timeout_seconds: float) -> None:
-        """Have the child write the outputs of every batch to a file."""
-        self._ask({"op": "save_outputs", "path": path}, timeout_seconds)
+    def save_outputs(self, path: str, *, timeout_seconds: float) -> bool:
+        """Have the child write the outputs of every batch to a file; return whether none holds NaN."""
+        return bool(self._ask({"op": "save_outputs", "path": path}, timeout_seconds)["numbers"])
 
     def compare_outputs(self, path: str, *, timeout_seconds: float) -> Mapping[str, Any]:
         """Have the child compare the outputs of every batch with those in a file."""
@@ -185,7 +192,7 @@ class TrialSession:
         evidence = self.evidence
         losses: list[float] = answer["losses"]
         if evidence.first_nonfinite_step is None:
-            bad = (place for place, loss in enumerate(losses) if not abs(loss) < float("inf"))
+            bad = (place for place, loss in enumerate(losses) if not math.isfinite(loss))
             first = next(bad, None)
             evidence.first_nonfinite_step = None if first is None else evidence.steps + first
         evidence.losses += losses
@@ -203,7 +210,7 @@ class TrialSession:
     def _ask(self, request: Mapping[str, Any], timeout_seconds: float) -> dict[str, Any]:
         try:
             answer = self._child.ask(request, timeout_seconds=timeout_seconds)
-        except TrialError as error:
+        except ChildError as error:
             raise failure_from_child(error, self._child.printed) from error
         if "error" in answer:
             self.close()

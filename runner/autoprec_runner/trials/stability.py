@@ -8,9 +8,11 @@ compared steps, both from the second half (the *tail*) of the trajectory:
 
 The yardstick is a second fp32 run whose weights carry relative noise of 2^-9, the unit roundoff of bf16: a difference
 that such noise makes by itself is no fault of a candidate. The gap may reach the user's tolerance or three times the
-yardstick's, whichever is larger. Progress is judged where the reference made any beyond its own noise.
+yardstick's, whichever is larger; but a yardstick never excuses a gap of more than half the loss. Progress is judged
+where the reference made any beyond its own noise.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +25,10 @@ from autoprec_runner.trials.session import Evidence
 TRAIN_TOLERANCE = 0.05
 INFERENCE_TOLERANCE = 0.02
 YARDSTICKS = 3.0
+MOST_EXCUSED = 0.5
+"""A reference that scatters more than this does not make any candidate acceptable."""
+MOST_SKIPPED = 0.5
+"""A candidate whose gradient scaler skips more than this share of its optimizer steps does not learn."""
 LEAST_PROGRESS = 0.5
 """A candidate must make at least this share of the reference's progress."""
 FEWEST_STEPS = 4
@@ -43,11 +49,9 @@ def unstable_already(evidence: Evidence, reference: Evidence | None) -> Stabilit
         sentence = f"Its loss was not finite from step {step + 1} on"
     else:
         sentence = f"Activations were not finite within the first {evidence.steps} steps though the loss was"
-    if overflowed:
-        sentence += f"; the first module to put out inf or NaN was `{overflowed[0]}`"
     return Stability(
         verdict="unstable",
-        sentence=f"{sentence}.{_overflow_hint(overflowed, reference)}",
+        sentence=f"{sentence}{_blame(overflowed)}.{_overflow_hint(overflowed, reference)}",
         steps=evidence.steps,
         first_nonfinite_module=overflowed[0] if overflowed else None,
         first_nonfinite_step=step,
@@ -82,21 +86,16 @@ def train_verdict(
     if steps < FEWEST_STEPS:
         return _unjudged(evidence, f"Only {steps} steps could be compared with the fp32 reference.", steps)
     ours, true = evidence.losses[:steps], reference.losses[:steps]
-    noise = abs(_gap(yardstick.losses[:steps], true)) if yardstick else 0.0
-    gap, allowed = _gap(ours, true), max(tolerance if tolerance is not None else TRAIN_TOLERANCE, YARDSTICKS * noise)
-    stalled = _stalled(ours, true, noise)
-    if stalled is not None:
-        sentence = f"Its loss made {percent(stalled)} of the reference's progress in {steps} steps: learning stalls."
-    elif gap > allowed:
-        sentence = (
-            f"Its loss lay {percent(gap)} above the fp32 reference over {steps} steps; {percent(allowed)} is allowed."
-        )
-    else:
-        where = f"within {percent(gap)} of" if gap > 0 else "at or below"
-        sentence = f"Its loss stayed {where} the fp32 reference over {steps} steps; {percent(allowed)} is allowed."
+    noise = _noise(yardstick.losses[:steps], true) if yardstick else 0.0
+    excused = min(YARDSTICKS * noise, MOST_EXCUSED)
+    gap, allowed = _gap(ours, true), max(TRAIN_TOLERANCE if tolerance is None else tolerance, excused)
+    compared = f"the fp32 reference over {steps} steps; {percent(allowed)} is allowed."
+    fault = _not_learning(evidence, ours, true, noise)
+    if not fault and not gap <= allowed:
+        fault = f"Its loss lay {percent(gap)} above {compared}"
     return Stability(
-        verdict="stable" if stalled is None and gap <= allowed else "unstable",
-        sentence=sentence,
+        verdict="unstable" if fault else "stable",
+        sentence=fault or f"Its loss stayed {f'within {percent(gap)} of' if gap > 0 else 'at or below'} {compared}",
         steps=steps,
         deviation=gap,
         allowed=allowed,
@@ -107,15 +106,21 @@ def train_verdict(
 
 def inference_verdict(evidence: Evidence, comparison: Mapping[str, Any], *, tolerance: float | None) -> Stability:
     """Judge an inference run by the relative L2 error of its outputs against the fp32 reference's."""
+    if not comparison["tensors"]:
+        sentence = "Its outputs hold no floating tensors that could be compared with the fp32 reference's."
+        return _unjudged(evidence, sentence, int(comparison["batches"]))
     error = float(comparison["relative_error"])
     allowed = tolerance if tolerance is not None else INFERENCE_TOLERANCE
     good = error <= allowed  # False for NaN
     agreement = comparison["top1_agreement"]
     top1 = "" if agreement is None else f" Its top-1 choice agreed in {percent(agreement)} of cases."
     relation = "within the allowed" if good else "above the allowed"
+    sentence = f"Its outputs differ from fp32 by {percent(error)} (relative L2), {relation} {percent(allowed)}.{top1}"
+    if math.isinf(error):
+        sentence = "Its outputs are not finite where those of fp32 are."
     return Stability(
         verdict="stable" if good else "unstable",
-        sentence=f"Its outputs differ from fp32 by {percent(error)} (relative L2), {relation} {percent(allowed)}.{top1}",
+        sentence=sentence,
         steps=int(comparison["batches"]),
         deviation=error,
         allowed=allowed,
@@ -123,13 +128,21 @@ def inference_verdict(evidence: Evidence, comparison: Mapping[str, Any], *, tole
     )
 
 
-def reference_verdict(evidence: Evidence) -> Stability:
-    """Judge the reference itself: it is right by definition as long as its numbers are finite."""
-    return unstable_already(evidence, None) or Stability(
-        verdict="stable",
-        sentence=f"It is the fp32 reference; its numbers stayed finite over {evidence.steps} steps.",
+def reference_verdict(evidence: Evidence, *, told: str = "It is the fp32 reference", numbers: bool = True) -> Stability:
+    """Judge what nothing can be compared with: it is right as long as its losses are finite and its outputs `numbers`.
+
+    That holds for the reference, and for fp64 where the reference is unstable; `told` says which.
+    """
+    if bad := unstable_already(evidence, None):
+        return bad
+    modules = evidence.activations.nonfinite
+    sound = f"{told}; its numbers stayed finite over {evidence.steps} steps."
+    return Stability(
+        verdict="stable" if numbers else "unstable",
+        sentence=sound if numbers else f"Its outputs hold NaN{_blame(modules)}.",
         steps=evidence.steps,
-        deviation=0.0,
+        deviation=0.0 if numbers else None,
+        first_nonfinite_module=None if numbers else next(iter(modules), None),
         headroom_bits=evidence.activations.headroom_bits,
     )
 
@@ -140,6 +153,10 @@ def fp16_warning(reference: Evidence) -> str:
     if peak <= _FP16_MAX:
         return ""
     return f" In fp32 `{name}` put out {figure(peak)}, beyond the 65,504 that fp16 can hold."
+
+
+def _blame(modules: Sequence[str]) -> str:
+    return f"; the first module to put out inf or NaN was `{modules[0]}`" if modules else ""
 
 
 def _overflow_hint(overflowed: Sequence[str], reference: Evidence | None) -> str:
@@ -162,20 +179,41 @@ def _gap(losses: Sequence[float], reference: Sequence[float]) -> float:
     return (ours - true) / max(abs(true), float(np.finfo(np.float32).tiny))
 
 
+def _noise(yardstick: Sequence[float], reference: Sequence[float]) -> float:
+    """Return the size of the yardstick's own gap; one that is not finite excuses nothing."""
+    gap = abs(_gap(yardstick, reference))
+    return gap if math.isfinite(gap) else 0.0
+
+
 def _tail(losses: Sequence[float]) -> float:
     return float(np.mean(losses[len(losses) // 2 :]))
 
 
-def _stalled(losses: Sequence[float], reference: Sequence[float], noise: float) -> float | None:
-    """Return the share of the reference's progress if it is too small, None if it is not or cannot be told."""
-    start, tail = float(np.mean(reference[:2])), _tail(reference)
+def _not_learning(evidence: Evidence, losses: Sequence[float], reference: Sequence[float], noise: float) -> str | None:
+    if evidence.skipped_steps > MOST_SKIPPED * evidence.steps:
+        return f"Its gradient scaler skipped {evidence.skipped_steps} of {evidence.steps} steps."
+    progress = _clear_progress(reference, noise)
+    if progress is None:
+        return None
+    start = _start(losses)
+    share, best = (start - _tail(losses)) / progress, (start - min(losses)) / progress
+    if share >= LEAST_PROGRESS:
+        return None
+    how = "learning stalls" if best < LEAST_PROGRESS else "it diverges"
+    return f"Its loss made {percent(share)} of the reference's progress in {len(losses)} steps: {how}."
+
+
+def _clear_progress(reference: Sequence[float], noise: float) -> float | None:
+    """Return how far the reference's loss fell, None where that cannot be told from its noise."""
+    start, tail = _start(reference), _tail(reference)
     progress = start - tail
     half = len(reference) // 2
     scatter = float(np.std(reference[half:])) / max(1.0, len(reference[half:]) ** 0.5)
-    if progress <= _CLEAR_PROGRESS * max(scatter, noise * abs(tail)):
-        return None
-    share = (float(np.mean(losses[:2])) - _tail(losses)) / progress
-    return share if share < LEAST_PROGRESS else None
+    return progress if progress > _CLEAR_PROGRESS * max(scatter, noise * abs(tail)) else None
+
+
+def _start(losses: Sequence[float]) -> float:
+    return float(np.mean(losses[:2]))
 
 
 def _unjudged(evidence: Evidence, sentence: str, steps: int) -> Stability:

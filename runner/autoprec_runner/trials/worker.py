@@ -24,8 +24,8 @@ from autoprec_runner.engine import Engine
 from autoprec_runner.errors import PrecisionError, WorkloadError
 from autoprec_runner.isolation.limits import limit_memory
 from autoprec_runner.precision.conversion import move_to_device
-from autoprec_runner.trial import Mode
-from autoprec_runner.trials.compare import compare_outputs, output_tensors
+from autoprec_runner.trials.compare import compare_outputs, holds_nan, output_tensors
+from autoprec_runner.trials.failure import shortened
 from autoprec_runner.trials.memory import MemoryMeter
 from autoprec_runner.trials.observe import observed
 from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
@@ -66,15 +66,23 @@ def _answer(worker: "Worker", request: dict[str, Any]) -> dict[str, Any]:
 
 def _described(error: BaseException) -> dict[str, str]:
     """Return the trial status and the sentence for an exception of the workload."""
-    text = f"{type(error).__name__}: {error}"
+    culprits = [each for each in (error, error.__cause__) if _is_out_of_memory(each)]
+    text = shortened(f"{type(error).__name__}: {error}")
+    if culprits:
+        message = shortened(f"{type(culprits[0]).__name__}: {culprits[0]}").splitlines()[0]
+        return {"status": "oom", "kind": "memory", "message": message}
     if isinstance(error, WorkloadError):
         return {"status": "error", "kind": "workload", "message": str(error)}
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or _OUT_OF_MEMORY.search(text):
-        return {"status": "oom", "kind": "memory", "message": text.splitlines()[0]}
     if isinstance(error, PrecisionError) or _NO_KERNEL.search(text):
         return {"status": "unsupported", "kind": "precision", "message": text.splitlines()[0]}
     frames = traceback.format_tb(error.__traceback__)[-_TRACE_FRAMES:]
     return {"status": "error", "kind": "raised", "message": text, "trace": "".join(frames)}
+
+
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError | OSError) and _OUT_OF_MEMORY.search(str(error)) is not None
 
 
 class Worker:
@@ -83,7 +91,7 @@ class Worker:
     def __init__(self, arguments: dict[str, Any]) -> None:
         self._arguments = arguments
         self._candidate = Candidate.model_validate(arguments["candidate"])
-        self._mode: Mode | None = arguments["mode"]
+        self._mode = arguments["mode"]
         self._index = 0
 
     def prepare(self) -> dict[str, Any]:
@@ -151,8 +159,9 @@ class Worker:
 
     def save_outputs(self, path: str) -> dict[str, Any]:
         """Write the outputs of every batch, for other candidates to be compared with."""
-        torch.save([output_tensors(output) for output in self._outputs()], path)
-        return {}
+        outputs = [output_tensors(output) for output in self._outputs()]
+        torch.save(outputs, path)
+        return {"numbers": not holds_nan(outputs)}
 
     def compare_outputs(self, path: str) -> dict[str, Any]:
         """Compare the outputs of every batch with those that the reference wrote."""
@@ -167,7 +176,6 @@ class Worker:
         for name in task.entry_points:
             if name != "forward":
                 self._engine.mark_forward_method(self._model, name)
-        self._model.train(self._mode == "train")
         self._batches = [move_to_device(batch, self._device) for batch in task.batches]
         self._optimizer = (
             self._engine.setup_optimizers(task.make_optimizer(self._model)) if self._mode == "train" else None
@@ -227,7 +235,7 @@ def _enter_surroundings(arguments: dict[str, Any]) -> None:
 
 def _seed(seed: int) -> None:
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 (workloads may use the legacy generator)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (workloads may use the legacy generator)
     torch.manual_seed(seed)
 
 

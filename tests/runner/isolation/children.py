@@ -46,7 +46,7 @@ def hangs_and_ignores_sigterm(connection: int, _: dict[str, Any]) -> None:
 
 def prints_100_megabytes(connection: int, _: dict[str, Any]) -> None:
     for parent, _request in _requests(connection):
-        for _ in range(100):
+        for _piece in range(100):
             sys.stdout.write("x" * 1_000_000)
         sys.stdout.write("\nlast words\n")
         sys.stdout.flush()
@@ -69,6 +69,12 @@ def leaves_a_daemon(connection: int, _: dict[str, Any]) -> None:
             assert daemon.stdout is not None
             parent.send_bytes(json.dumps({"daemon": int(daemon.stdout.readline())}).encode())
             daemon.stdout.close()
+
+
+def answers_nonsense(connection: int, _: dict[str, Any]) -> None:
+    parent, _request = next(_requests(connection))
+    parent.send_bytes(b"nonsense")
+    time.sleep(FOREVER_SECONDS)
 
 
 def closes_its_connection(connection: int, _: dict[str, Any]) -> None:

@@ -93,6 +93,12 @@ def test_a_child_that_closes_its_connection_is_killed(server: ForkServer) -> Non
         process.ask({}, timeout_seconds=PLENTY_SECONDS)
 
 
+def test_an_answer_that_is_nonsense_ends_the_child(server: ForkServer) -> None:
+    with child(server, "answers_nonsense") as process, pytest.raises(ChildEndedError, match="something else than JSON"):
+        process.ask({}, timeout_seconds=PLENTY_SECONDS)
+    assert process.closed
+
+
 def test_closing_the_server_ends_its_children() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parent))

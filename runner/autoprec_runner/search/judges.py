@@ -1,0 +1,151 @@
+"""Who judges contenders beside the reference: by their losses (train) or by their outputs (inference)."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from autoprec_runner.search.bench import Bench
+from autoprec_runner.search.contender import Contender
+from autoprec_runner.search.race import awaken
+from autoprec_runner.search.sprint import Pace, set_up
+from autoprec_runner.trial import Stability
+from autoprec_runner.trials.failure import TrialFailedError
+from autoprec_runner.trials.session import Evidence, TrialSession
+from autoprec_runner.trials.stability import (
+    FEWEST_STEPS,
+    inference_verdict,
+    reference_verdict,
+    train_verdict,
+    unstable_already,
+)
+from autoprec_runner.workload.workload import MAX_BATCHES
+
+STEPS = 50
+"""Steps of the trajectory that are compared, where the budget allows."""
+_BUDGET_SHARE = 0.8
+_WATCHED_COST = 1.3
+"""A watched step takes about this much longer than a timed one."""
+_PATIENCE, _LEAST_PATIENCE_SECONDS = 8.0, 2.0
+"""A contender has shown its pace: only a hang is to be caught."""
+
+
+class Judge(ABC):
+    """Gives verdicts; a trial that does not run to its end raises `TrialFailedError` instead."""
+
+    def __init__(self, bench: Bench, reference: Contender, pace: Pace) -> None:
+        self._bench = bench
+        self._reference = reference
+        self._pace = pace
+
+    def _sound(self, evidence: Evidence, *, numbers: bool = True) -> Stability:
+        is_fp32 = self._reference.candidate == self._bench.question.reference
+        told = "It is the fp32 reference" if is_fp32 else "The fp32 reference is unstable"
+        return reference_verdict(evidence, told=told, numbers=numbers)
+
+    @abstractmethod
+    def reference(self) -> Stability:
+        """Run the reference as far as the contenders will, and judge it. Comes first."""
+
+    @abstractmethod
+    def contender(self, contender: Contender) -> Stability:
+        """Judge a contender beside the reference."""
+
+
+class TrainJudge(Judge):
+    """Compares losses over the first steps, with a perturbed reference as the yardstick."""
+
+    def __init__(self, bench: Bench, reference: Contender, pace: Pace, challenger: Contender | None) -> None:
+        super().__init__(bench, reference, pace)
+        self._steps = _affordable_steps(bench, reference, challenger)
+        self._yardsticks: list[Evidence | None] = []
+
+    def reference(self) -> Stability:
+        """Run the reference to the last step that is compared."""
+        session = awaken(self._bench, self._reference, self._pace)
+        _reach(self._bench, session, self._steps)
+        return self._sound(session.evidence)
+
+    def contender(self, contender: Contender) -> Stability:
+        """Compare losses."""
+        if not self._yardsticks:
+            self._yardsticks.append(self._yardstick())
+        session = awaken(self._bench, contender, self._pace)
+        _reach(self._bench, session, self._steps)
+        tolerance = self._bench.question.constraints.tolerance
+        evidence = self._reference.session.evidence
+        return train_verdict(session.evidence, evidence, self._yardsticks[0], tolerance=tolerance)
+
+    def _yardstick(self) -> Evidence | None:
+        """Run the perturbed reference. Should it fail, that is nobody's fault and nothing is excused by it."""
+        bench = self._bench
+        try:
+            with bench.start(self._reference.candidate, perturb=True) as session:
+                set_up(bench, session, self._pace)
+                session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(self._pace.first_limit()))
+                _reach(bench, session, self._steps)
+                return session.evidence
+        except TrialFailedError as failure:
+            bench.raise_if_over(failure)
+            return None
+
+
+class InferenceJudge(Judge):
+    """Compares the outputs for all batches."""
+
+    @property
+    def _path(self) -> str:
+        return str(Path(self._bench.setting.temporary) / "reference-outputs.pt")
+
+    def reference(self) -> Stability:
+        """Keep the reference's outputs for comparison."""
+        session = awaken(self._bench, self._reference, self._pace)
+        numbers = session.save_outputs(self._path, timeout_seconds=_patience(self._bench, session, MAX_BATCHES))
+        return self._sound(session.evidence, numbers=numbers)
+
+    def contender(self, contender: Contender) -> Stability:
+        """Compare outputs."""
+        bench, session = self._bench, awaken(self._bench, contender, self._pace)
+        comparison = session.compare_outputs(self._path, timeout_seconds=_patience(bench, session, MAX_BATCHES))
+        return unstable_already(session.evidence, self._reference.session.evidence) or inference_verdict(
+            session.evidence,
+            comparison,
+            tolerance=bench.question.constraints.tolerance,
+        )
+
+
+def judge_for(bench: Bench, reference: Contender, pace: Pace, challenger: Contender | None = None) -> Judge:
+    """Return the judge of a study; the first `challenger` tells how many steps can be afforded."""
+    if bench.records().prepared.mode == "inference":
+        return InferenceJudge(bench, reference, pace)
+    return TrainJudge(bench, reference, pace, challenger)
+
+
+def _reach(bench: Bench, session: TrialSession, steps: int) -> None:
+    """Run watched steps up to `steps` in all, at least one: a late overflow must not go unseen.
+
+    Fewer, if the study ends before: a verdict from some steps is better than none.
+    """
+    missing = max(1, steps - session.evidence.steps)
+    last_step = 2 * _WATCHED_COST * session.evidence.typical_seconds
+    session.observe(
+        steps=missing,
+        max_seconds=max(0.0, bench.budget.require() - last_step),
+        timeout_seconds=_patience(bench, session, missing),
+    )
+
+
+def _patience(bench: Bench, session: TrialSession, steps: int) -> float:
+    seconds = steps * session.evidence.typical_seconds + (session.evidence.first_step_seconds or 0.0)
+    return bench.within(max(_LEAST_PATIENCE_SECONDS, _PATIENCE * seconds))
+
+
+def _affordable_steps(bench: Bench, reference: Contender, challenger: Contender | None) -> int:
+    """Return how many steps the reference, its yardstick and the first challenger can take in the time left."""
+    evidence = reference.session.evidence
+    runs = [(evidence, evidence.steps)]
+    if challenger:
+        runs += [(evidence, 0), (challenger.session.evidence, challenger.session.evidence.steps)]
+    for steps in range(STEPS, FEWEST_STEPS, -1):
+        cost = sum(max(0, steps - done) * evidence.typical_seconds for evidence, done in runs)
+        if _WATCHED_COST * cost <= _BUDGET_SHARE * bench.budget.require():
+            return steps
+    return FEWEST_STEPS

@@ -1,0 +1,158 @@
+"""The phases of one study in their order: screen, sprint, race, verify."""
+
+from collections.abc import Iterable, Sequence
+
+from autoprec_probe.candidate import Candidate
+from autoprec_probe.support import Support
+from autoprec_runner.search.bench import Bench
+from autoprec_runner.search.contender import Contender
+from autoprec_runner.search.race import contenders, race
+from autoprec_runner.search.screen import judged
+from autoprec_runner.search.sprint import Pace, recording, sprint, sprint_prepared
+from autoprec_runner.search.verify import verify, verify_alone
+from autoprec_runner.trial import Trial
+from autoprec_runner.trials.failure import TrialFailedError
+from autoprec_runner.trials.session import TrialSession
+
+SPRINT_ENDS_AT = 0.5
+"""Share of the budget after which no candidate is begun: those that have sprinted are to be raced and verified."""
+_BEYOND_FP32 = "64-true"
+_NO_REFERENCE = "the fp32 reference failed, so that nothing could be compared with it"
+
+
+class Phases:
+    """Takes candidates from the first to the last phase; whatever ends them early leaves a trial behind."""
+
+    def __init__(self, bench: Bench, session: TrialSession, loading_failure: TrialFailedError | None) -> None:
+        self._bench = bench
+        self._pace = Pace(objective=bench.question.objective, budget_seconds=bench.question.budget_seconds)
+        self._session = session
+        self._loading_failure = loading_failure
+
+    def run(self, candidates: Sequence[Candidate], prior: Sequence[Trial]) -> None:
+        """Run what an earlier attempt has not settled already.
+
+        Raises:
+            BudgetOverError: The study's time ended first.
+        """
+        bench, pace = self._bench, self._pace
+        bench.trials.extend(prior)
+        bench.progress.phase("screen")
+        runnable = self._screen([each for each in candidates if not settled(each, prior)])
+        bench.progress.phase("sprint")
+        reference = self._reference()
+        if reference is None and bench.trials[-1].status != "oom":
+            self._beyond_fp32(runnable)
+            note_untried(bench, candidates, _NO_REFERENCE)
+            return
+        field, others = self._sprint(runnable, reference)
+        bench.progress.phase("race")
+        field = race(bench, field, pace)
+        if reference in field:
+            bench.progress.phase("verify")
+            verify(bench, [*field, *others], reference, pace)
+
+    def _screen(self, candidates: Iterable[Candidate]) -> list[Support]:
+        bench, question = self._bench, self._bench.question
+        verdicts = [judged(each, question.profile, question.device) for each in candidates]
+        for support in verdicts:
+            if not support.can_run:
+                bench.record(
+                    bench.records().refused(
+                        support,
+                        status="unsupported",
+                        reason=support.reason,
+                        remedy=support.remedy,
+                    ),
+                )
+        return [support for support in verdicts if support.can_run]
+
+    def _reference(self) -> Contender | None:
+        question, bench, pace = self._bench.question, self._bench, self._pace
+        support = judged(question.reference, question.profile, question.device)
+        contender = Contender(support=support, session=self._session)
+        if self._loading_failure:
+            with recording(bench, contender, "sprint", pace):
+                raise self._loading_failure
+        elif sprint_prepared(bench, contender, pace):
+            pace.follow(contender)
+            return contender
+        return None
+
+    def _sprint(
+        self, runnable: Iterable[Support], reference: Contender | None
+    ) -> tuple[list[Contender], list[Contender]]:
+        """Return who races, and who ran well and was too slow for that."""
+        bench, pace = self._bench, self._pace
+        field, others = [reference] if reference else [], []
+        for support in runnable:
+            if support.candidate == bench.question.reference:
+                continue
+            if not bench.budget.left_until(SPRINT_ENDS_AT):
+                break
+            contender = Contender(support=support, session=bench.start(support.candidate))
+            if sprint(bench, contender, pace) or self._second_chance(contender):
+                field, slower = self._keep([*field, contender], reference)
+                others += slower
+        return field, others
+
+    def _second_chance(self, contender: Contender) -> bool:
+        """Sprint again if a candidate that the hardware supports natively was cut off, while there is time.
+
+        A busy neighbour may have cost it: on two cores, it can make each parallel region wait for many milliseconds.
+        """
+        bench = self._bench
+        if contender.support.level != "native" or bench.trials[-1].status != "timeout":
+            return False
+        if not bench.budget.left_until(SPRINT_ENDS_AT):
+            return False
+        contender.session = bench.start(contender.candidate)
+        return sprint(bench, contender, self._pace)
+
+    def _keep(
+        self,
+        field: Sequence[Contender],
+        reference: Contender | None,
+    ) -> tuple[list[Contender], list[Contender]]:
+        """Part who may still win, and the reference, from the others, whose children end; all do if memory is short."""
+        best = contenders(field, self._bench.question.objective)
+        kept = [each for each in field if each in best or each is reference]
+        crowded = self._bench.is_crowded(kept)
+        for each in field:
+            if crowded or each not in kept:
+                each.session.close()
+        return kept, [each for each in field if each not in kept]
+
+    def _beyond_fp32(self, runnable: Iterable[Support]) -> None:
+        """Try fp64 where fp32 runs and is unstable: some models need it."""
+        bench, pace = self._bench, self._pace
+        if bench.trials[-1].status != "unstable":
+            return
+        for support in runnable:
+            if support.candidate.precision == _BEYOND_FP32:
+                contender = Contender(support=support, session=bench.start(support.candidate))
+                if sprint(bench, contender, pace):
+                    bench.progress.phase("verify")
+                    verify_alone(bench, contender, pace)
+
+
+def settled(candidate: Candidate, prior: Sequence[Trial]) -> bool:
+    """Return whether an interrupted study has already found that a candidate does not qualify."""
+    own = [trial for trial in prior if trial.candidate == candidate and not _is_untried(trial)]
+    return bool(own) and own[-1].status != "ok"
+
+
+def note_untried(bench: Bench, candidates: Sequence[Candidate], why: str | None = None) -> None:
+    """Record every candidate that had no trial: nothing is skipped in silence. `why` is None for the budget's end."""
+    question = bench.question
+    tried = {trial.candidate for trial in bench.trials}
+    for candidate in candidates:
+        if candidate not in tried:
+            reason = f"Not tried: {why or f'the budget of {question.budget_seconds:g} s ended before its turn'}."
+            remedy = None if why else "Give the study a larger budget."
+            support = judged(candidate, question.profile, question.device)
+            bench.record(bench.records().refused(support, status="timeout", reason=reason, remedy=remedy))
+
+
+def _is_untried(trial: Trial) -> bool:
+    return trial.phase == "screen" and trial.status == "timeout"

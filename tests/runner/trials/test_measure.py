@@ -1,0 +1,98 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoprec_runner.trials.measure import is_stationary, separated, step_time, warmup_steps
+
+SECONDS = st.floats(min_value=1e-6, max_value=100.0)
+
+
+def noisy(median: float, steps: int, *, seed: int = 0, spread: float = 0.02) -> list[float]:
+    return list(median * np.random.default_rng(seed).normal(1, spread, steps))
+
+
+@pytest.mark.parametrize("slow", [3, 5, 20])
+def test_slow_first_steps_are_dropped_and_a_steady_part_is_kept(slow: int) -> None:
+    series = [0.5 / (place + 1) + 0.1 for place in range(slow)] + noisy(0.01, 200)
+    assert slow <= warmup_steps(series) < len(series) / 2
+    assert is_stationary(series)
+
+
+def test_a_steady_series_loses_nothing() -> None:
+    assert warmup_steps([0.01] * 100) == 0
+
+
+def test_a_series_that_still_falls_is_not_stationary() -> None:
+    assert not is_stationary([1 / (place + 1) for place in range(40)])
+
+
+def test_one_disturbed_step_is_no_warm_up() -> None:
+    series = [0.01] * 100
+    series[3] = 5.0
+    assert warmup_steps(series) == 0
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_too_few_steps_are_all_kept_and_never_called_stationary(steps: int) -> None:
+    assert warmup_steps([0.01] * steps) == 0
+    assert not is_stationary([0.01] * steps)
+
+
+@given(st.lists(SECONDS, max_size=120))
+def test_at_most_half_of_any_series_is_dropped(series: list[float]) -> None:
+    assert 0 <= warmup_steps(series) <= len(series) / 2
+
+
+@given(st.lists(st.lists(SECONDS, min_size=1, max_size=8), min_size=1, max_size=12))
+def test_the_interval_holds_the_median_of_any_rounds_and_is_always_the_same(rounds: list[list[float]]) -> None:
+    time = step_time(rounds)
+    everything = [second for each in rounds for second in each]
+    assert min(everything) <= time.low_seconds <= time.median_seconds <= time.high_seconds <= max(everything)
+    assert len(everything) == time.steps
+    assert time == step_time(rounds)
+
+
+def test_the_interval_covers_the_true_median_about_as_often_as_it_says() -> None:
+    covered = 0
+    for seed in range(100):
+        time = step_time([noisy(1.0, 40, seed=seed, spread=0.1)])
+        covered += time.low_seconds <= 1.0 <= time.high_seconds
+    assert 85 <= covered <= 100
+
+
+def test_more_steps_narrow_the_interval() -> None:
+    few, many = (step_time([noisy(1.0, steps, spread=0.1)]) for steps in (20, 500))
+    assert many.high_seconds - many.low_seconds < few.high_seconds - few.low_seconds
+
+
+def test_rounds_that_disagree_widen_the_interval_more_than_their_steps_show() -> None:
+    rounds = [noisy(1.0 + 0.2 * (place % 2), 50, seed=place) for place in range(6)]
+    pooled = step_time([[second for each in rounds for second in each]])
+    clustered = step_time(rounds)
+    assert clustered.high_seconds - clustered.low_seconds >= pooled.high_seconds - pooled.low_seconds
+
+
+def test_contenders_that_differ_are_separated_though_the_machine_drifts() -> None:
+    drift = [1.0 + 0.3 * place for place in range(8)]
+    fast = [noisy(1.0 * each, 10, seed=place) for place, each in enumerate(drift)]
+    slow = [noisy(1.1 * each, 10, seed=place + 50) for place, each in enumerate(drift)]
+    assert separated(fast, slow)
+    assert separated(slow, fast)
+
+
+def test_equal_contenders_are_not_separated() -> None:
+    one, other = ([noisy(1.0, 10, seed=place + start) for place in range(8)] for start in (0, 100))
+    assert not separated(one, other)
+
+
+def test_few_rounds_separate_nobody() -> None:
+    assert not separated([[1.0]] * 3, [[9.0]] * 3)
+
+
+def test_a_single_step_has_itself_as_its_interval() -> None:
+    time = step_time([[0.25]])
+    assert (0.25, 0.25, 0.25, 1) == (time.low_seconds, time.median_seconds, time.high_seconds, time.steps)
+    assert not math.isnan(time.low_seconds)
