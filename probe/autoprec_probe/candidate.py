@@ -1,9 +1,10 @@
 """What can be tried: a precision with its strategy and the options that change numerics or speed."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from autoprec_probe.errors import CandidateError, ProbeError
 from autoprec_probe.precision import canonical_precision
 
 type_checked = AfterValidator(canonical_precision)
@@ -23,9 +24,27 @@ class Candidate(BaseModel):
     matmul_precision: MatmulPrecision = "highest"
     """What `torch.set_float32_matmul_precision` is set to: TF32 on Ampere and later, bf16 inside oneDNN on a CPU."""
 
+    if not TYPE_CHECKING:  # type checkers derive the signature from the fields
+
+        def __init__(self, **fields: Any) -> None:
+            """Check the fields; an error is one sentence, not pydantic's report."""
+            try:
+                super().__init__(**fields)
+            except ValidationError as error:
+                raise _told(error) from None
+
     def __str__(self) -> str:
         """Return the precision, followed by whatever differs from the defaults."""
         extras = [f"matmul {self.matmul_precision}"] if self.matmul_precision != "highest" else []
         if self.strategy != "single":
             extras.insert(0, self.strategy)
         return f"{self.precision} ({', '.join(extras)})" if extras else self.precision
+
+
+def _told(error: ValidationError) -> ProbeError:
+    first = error.errors()[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, ProbeError):
+        return cause
+    name = ".".join(str(each) for each in first["loc"])
+    return CandidateError(f"Candidate: {name}={first['input']!r}: {first['msg']}.")

@@ -1,6 +1,7 @@
 """Errors of the probe.
 
 ProbeError
+├── CandidateError          a candidate with a field that is missing or has an unknown value
 ├── UnknownPrecisionError   a precision string that nobody provides
 ├── ForeignPrecisionError   a precision string whose plugin, not the probe, has to judge it
 ├── DeviceNotFoundError     a device that the hardware profile does not hold
@@ -10,6 +11,10 @@ ProbeError
 
 class ProbeError(Exception):
     """Root of every error that the probe raises."""
+
+
+class CandidateError(ProbeError, ValueError):
+    """A candidate with a field that is missing or has an unknown value."""
 
 
 class UnknownPrecisionError(ProbeError, ValueError):

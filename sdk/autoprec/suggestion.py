@@ -44,6 +44,7 @@ def suggest(
     objective: Objective = "throughput",
     max_memory: str | int | None = None,
     tolerance: float | None = None,
+    metric: "Callable[[torch.nn.Module, Any], float] | None" = None,
     candidates: Sequence[str | int | Candidate] | None = None,
     strategy: Strategy = "single",
     device: "str | torch.device" = "auto",
@@ -64,7 +65,10 @@ def suggest(
         mode: "train" or "inference"; None for the workload's own, or "train".
         objective: What the best candidate has the most or least of: "throughput", "memory", "energy", "balanced".
         max_memory: The most that the steps may take, such as "40GiB", or bytes.
-        tolerance: Accepted relative loss gap to fp32 (train, default 0.05) or relative output error (inference, 0.02).
+        tolerance: Accepted relative loss gap to fp32 (train, default 0.05) or relative output error (inference, 0.02);
+            with a metric, how far that may be from its value in fp32 (0.01).
+        metric: Callable(model, batches) returning a float, an accuracy or error of your own by which candidates are
+            judged; it gets the batches that the workload has.
         candidates: Precisions to try; everything that makes sense here otherwise. `32-true` is always tried.
         strategy: Who owns the step; "single" is the one that there is.
         device: "auto", "cpu", "cuda", or another kind that this machine has.
@@ -94,7 +98,7 @@ def suggest(
     check_seed(seed)
     tried = chosen_candidates(candidates, strategy)
     max_bytes = None if max_memory is None else parse_bytes(max_memory)
-    workload = _workload(model, mode, batch=batch, loss=loss, optimizer=optimizer)
+    workload = _workload(model, mode, batch=batch, loss=loss, optimizer=optimizer, metric=metric)
     profile = probe()
     chosen = chosen_device(device, profile)
     opened = store if isinstance(store, Store) else open_store(store)

@@ -1,5 +1,6 @@
 """Who judges contenders beside the reference: by their losses (train) or by their outputs (inference)."""
 
+import math
 from abc import ABC, abstractmethod
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from autoprec_runner.trials.session import Evidence, TrialSession
 from autoprec_runner.trials.stability import (
     FEWEST_STEPS,
     inference_verdict,
+    metric_verdict,
     reference_verdict,
     train_verdict,
     unstable_already,
@@ -35,19 +37,48 @@ class Judge(ABC):
         self._bench = bench
         self._reference = reference
         self._pace = pace
+        self._true_metric = math.nan
+        self._metric_noise = math.nan
 
     def _sound(self, evidence: Evidence, *, numbers: bool = True) -> Stability:
         is_fp32 = self._reference.candidate == self._bench.question.reference
         told = "It is the fp32 reference" if is_fp32 else "The fp32 reference is unstable"
         return reference_verdict(evidence, told=told, numbers=numbers)
 
-    @abstractmethod
     def reference(self) -> Stability:
         """Run the reference as far as the contenders will, and judge it. Comes first."""
+        stability = self._run_reference()
+        if self._has_metric and stability.verdict != "unstable":
+            self._true_metric = self._metric(self._reference.session)
+        return stability
+
+    def contender(self, contender: Contender) -> Stability:
+        """Judge a contender beside the reference; where the user gave a metric, `tolerance` is about that."""
+        stability = self._beside_reference(contender)
+        if not self._has_metric or stability.verdict == "unstable":
+            return stability
+        return metric_verdict(
+            stability,
+            self._metric(contender.session),
+            self._true_metric,
+            noise=self._metric_noise,
+            tolerance=self._bench.question.constraints.tolerance,
+        )
+
+    @property
+    def _has_metric(self) -> bool:
+        return self._bench.records().prepared.has_metric
+
+    def _metric(self, session: TrialSession) -> float:
+        return session.metric(timeout_seconds=self._bench.budget.require())
 
     @abstractmethod
-    def contender(self, contender: Contender) -> Stability:
-        """Judge a contender beside the reference."""
+    def _run_reference(self) -> Stability:
+        """Run the reference as far as the contenders will, and judge it."""
+
+    @abstractmethod
+    def _beside_reference(self, contender: Contender) -> Stability:
+        """Judge a contender by what it computed."""
 
 
 class TrainJudge(Judge):
@@ -58,19 +89,19 @@ class TrainJudge(Judge):
         self._steps = _affordable_steps(bench, reference, challenger)
         self._yardsticks: list[Evidence | None] = []
 
-    def reference(self) -> Stability:
+    def _run_reference(self) -> Stability:
         """Run the reference to the last step that is compared."""
         session = awaken(self._bench, self._reference, self._pace)
         _reach(self._bench, session, self._steps)
         return self._sound(session.evidence)
 
-    def contender(self, contender: Contender) -> Stability:
+    def _beside_reference(self, contender: Contender) -> Stability:
         """Compare losses."""
         if not self._yardsticks:
             self._yardsticks.append(self._yardstick())
         session = awaken(self._bench, contender, self._pace)
         _reach(self._bench, session, self._steps)
-        tolerance = self._bench.question.constraints.tolerance
+        tolerance = None if self._has_metric else self._bench.question.constraints.tolerance
         evidence = self._reference.session.evidence
         return train_verdict(session.evidence, evidence, self._yardsticks[0], tolerance=tolerance)
 
@@ -82,6 +113,8 @@ class TrainJudge(Judge):
                 set_up(bench, session, self._pace)
                 session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(self._pace.first_limit()))
                 _reach(bench, session, self._steps)
+                if self._has_metric:
+                    self._metric_noise = abs(self._metric(session) - self._true_metric)
                 return session.evidence
         except TrialFailedError as failure:
             bench.raise_if_over(failure)
@@ -95,20 +128,20 @@ class InferenceJudge(Judge):
     def _path(self) -> str:
         return str(Path(self._bench.setting.temporary) / "reference-outputs.pt")
 
-    def reference(self) -> Stability:
+    def _run_reference(self) -> Stability:
         """Keep the reference's outputs for comparison."""
         session = awaken(self._bench, self._reference, self._pace)
         numbers = session.save_outputs(self._path, timeout_seconds=_patience(self._bench, session, MAX_BATCHES))
         return self._sound(session.evidence, numbers=numbers)
 
-    def contender(self, contender: Contender) -> Stability:
+    def _beside_reference(self, contender: Contender) -> Stability:
         """Compare outputs."""
         bench, session = self._bench, awaken(self._bench, contender, self._pace)
         comparison = session.compare_outputs(self._path, timeout_seconds=_patience(bench, session, MAX_BATCHES))
         return unstable_already(session.evidence, self._reference.session.evidence) or inference_verdict(
             session.evidence,
             comparison,
-            tolerance=bench.question.constraints.tolerance,
+            tolerance=math.inf if self._has_metric else bench.question.constraints.tolerance,
         )
 
 

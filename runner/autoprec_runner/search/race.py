@@ -7,7 +7,7 @@ from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.sprint import MAX_STEPS, Pace, recording, set_up
 from autoprec_runner.trial import Objective
-from autoprec_runner.trials.measure import separated
+from autoprec_runner.trials.measure import separated, step_time
 from autoprec_runner.trials.session import Evidence, TrialSession
 
 WITHIN = 1.15
@@ -47,7 +47,7 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
     """Run rounds A B C, A B C, … and record the trials; return who reached the end.
 
     Interleaving lets a drift of the machine hit all contenders alike. A contender that is clearly beaten stops early;
-    its rounds stand.
+    its rounds stand. The race is over when only one is left, or when its share of the budget is.
     """
     crowded = bench.is_crowded(field)
     running = list(field)
@@ -98,14 +98,20 @@ def _round(bench: Bench, contender: Contender, pace: Pace) -> bool:
 
 
 def _still_in_it(running: Sequence[Contender]) -> list[Contender]:
-    """Return the contenders that are not yet clearly slower than the fastest of them."""
+    """Return the contenders that are not yet clearly slower than the fastest of them.
+
+    Clearly: by the ratio within rounds, which a drift of the machine leaves alone, and by the intervals that go into
+    their trials, which the policy will compare. A drift that widens those is worth more rounds.
+    """
     if _rounds_run(running) < FEWEST_ROUNDS:
         return list(running)
-    best = min(running, key=lambda each: each.session.evidence.typical_seconds)
+    times = {id(each): step_time(each.session.evidence.rounds) for each in running}
+    best = min(running, key=lambda each: times[id(each)].median_seconds)
     return [
         each
         for each in running
-        if each is best or not separated(each.session.evidence.rounds, best.session.evidence.rounds)
+        if times[id(each)].low_seconds <= times[id(best)].high_seconds
+        or not separated(each.session.evidence.rounds, best.session.evidence.rounds)
     ]
 
 

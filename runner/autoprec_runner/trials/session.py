@@ -51,6 +51,8 @@ class Prepared(BaseModel):
     batch_size: int | None
     tokens_per_batch: int | None
     parameters: int
+    has_metric: bool = False
+    """Whether the user gave a metric of their own."""
     threads: int
     torch: str
 
@@ -162,6 +164,10 @@ class TrialSession:
     def compare_outputs(self, path: str, *, timeout_seconds: float) -> Mapping[str, Any]:
         """Have the child compare the outputs of every batch with those in a file."""
         return self._ask({"op": "compare_outputs", "path": path}, timeout_seconds)
+
+    def metric(self, *, timeout_seconds: float) -> float:
+        """Have the child take the user's metric of the model as it is now."""
+        return float(self._ask({"op": "metric"}, timeout_seconds)["value"])
 
     @property
     def closed(self) -> bool:

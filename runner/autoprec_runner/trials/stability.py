@@ -24,6 +24,7 @@ from autoprec_runner.trials.session import Evidence
 
 TRAIN_TOLERANCE = 0.05
 INFERENCE_TOLERANCE = 0.02
+METRIC_TOLERANCE = 0.01
 YARDSTICKS = 3.0
 MOST_EXCUSED = 0.5
 """A reference that scatters more than this does not make any candidate acceptable."""
@@ -125,6 +126,36 @@ def inference_verdict(evidence: Evidence, comparison: Mapping[str, Any], *, tole
         deviation=error,
         allowed=allowed,
         headroom_bits=evidence.activations.headroom_bits,
+    )
+
+
+def metric_verdict(
+    stability: Stability,
+    value: float,
+    reference: float,
+    *,
+    noise: float,
+    tolerance: float | None,
+) -> Stability:
+    """Judge by the user's own metric, which may differ from that of fp32 by the tolerance, whichever way is better.
+
+    `noise` is how far the metric of the perturbed reference is from that of the reference, NaN where there is none; as
+    for losses, three times as much is no fault of a candidate.
+    """
+    scale = max(abs(reference), float(np.finfo(np.float32).tiny))
+    allowed = tolerance if tolerance is not None else METRIC_TOLERANCE
+    if noise == noise:  # noqa: PLR0124 (not NaN)
+        allowed = max(allowed, YARDSTICKS * noise / scale)
+    deviation = abs(value - reference) / scale
+    good = deviation <= allowed  # False for NaN
+    figures = f"Its metric is {value:.6g} against {reference:.6g} in fp32"
+    return stability.model_copy(
+        update={
+            "verdict": "stable" if good else "unstable",
+            "sentence": f"{figures}: {percent(deviation)} apart; {percent(allowed)} is allowed.",
+            "deviation": deviation,
+            "allowed": allowed,
+        },
     )
 
 

@@ -40,6 +40,7 @@ _OUT_OF_MEMORY = re.compile(
 )
 _NO_KERNEL = re.compile(
     r"not implemented for '(Half|BFloat16|Double|Float8\w+)'|does(n't| not) support (Half|BFloat16)"
+    r"|could not create a primitive"  # oneDNN, for a layer that it does not have in this dtype
 )
 _TRACE_FRAMES = 4
 
@@ -125,6 +126,7 @@ class Worker:
             "batch_size": task.batch_size,
             "tokens_per_batch": task.tokens_per_batch,
             "parameters": parameters,
+            "has_metric": task.metric_of is not None,
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
         }
@@ -167,6 +169,19 @@ class Worker:
         """Compare the outputs of every batch with those that the reference wrote."""
         reference = torch.load(path, weights_only=True)
         return compare_outputs(reference, [output_tensors(output) for output in self._outputs()])
+
+    def metric(self) -> dict[str, Any]:
+        """Take the user's metric of the model as it is now, in the candidate's precision and in evaluation state."""
+        assert self._task.metric_of is not None, "only asked for where there is one"
+        states = {module: module.training for module in self._model.modules()}
+        self._model.eval()
+        try:
+            with torch.no_grad():
+                batches = [move_to_device(batch, self._device) for batch in self._task.metric_batches]
+                return {"value": self._task.metric_of(self._model, batches)}
+        finally:
+            for module, training in states.items():
+                module.training = training
 
     def _set_up(self) -> None:
         task = self._task

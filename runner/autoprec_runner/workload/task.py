@@ -15,7 +15,8 @@ from autoprec_runner.workload import huggingface, lightning  # noqa: F401 (they 
 from autoprec_runner.workload.adapters import Adapter, adapter_for
 from autoprec_runner.workload.conversion import to_float32, weights_dtype
 from autoprec_runner.workload.data import Data, completed, gather
-from autoprec_runner.workload.identity import digest
+from autoprec_runner.workload.identity import digest, identity
+from autoprec_runner.workload.metrics import given_metric
 from autoprec_runner.workload.optimizers import OptimizerRecipe, default_optimizer, given_optimizer, trainable
 from autoprec_runner.workload.seeding import seeded
 from autoprec_runner.workload.steps import Step, inference_step, own_training_step, training_step
@@ -34,6 +35,8 @@ class Task:
         make_optimizer: Returns a new optimizer of the trainable parameters of the module that it is given.
         loss_of: Returns the scalar loss of a batch; None in mode "inference".
         output_of: Returns the model's output for a batch, targets left out.
+        metric_of: Returns the user's own metric of a model over `metric_batches`; None if there is none.
+        metric_batches: The batches as the user gave them, without what a loss has added.
         entry_points: The model's methods that `loss_of` (train) or `output_of` (inference) calls.
         batch_size: Rows of the first batch; None where it holds no tensor with a first axis.
         tokens_per_batch: B·T where the first input is ids [B, T], else None.
@@ -51,6 +54,8 @@ class Task:
     make_optimizer: Callable[[nn.Module], Optimizer]
     loss_of: Callable[[nn.Module, Any], Tensor] | None
     output_of: Callable[[nn.Module, Any], Any]
+    metric_of: Callable[[nn.Module, Any], float] | None = None
+    metric_batches: tuple[Any, ...] = ()
     entry_points: tuple[str, ...] = ("forward",)
     batch_size: int | None
     tokens_per_batch: int | None
@@ -157,6 +162,8 @@ def _task(
     optimizer: OptimizerRecipe | None,
 ) -> Task:
     identities = [step.identity, optimizer.identity if optimizer else None]
+    if workload.metric is not None:
+        identities.append(identity(workload.metric))
     name = workload.name or type(workload.model).__name__
     return Task(
         model=workload.model,
@@ -165,6 +172,8 @@ def _task(
         make_optimizer=optimizer.make if optimizer else _no_optimizer,
         loss_of=step.loss_of,
         output_of=step.output_of,
+        metric_of=workload.metric and given_metric(workload.metric),
+        metric_batches=data.batches if workload.metric else (),
         entry_points=step.entry_points,
         batch_size=data.batch_size,
         tokens_per_batch=data.tokens_per_batch,

@@ -35,6 +35,8 @@ class Workload:
         loss: `loss(output, batch) -> scalar tensor`. A loss of `torch.nn` is called as `loss(output, target)`, the
             target being the batch's last element. None: inferred from the model's output and the batch.
         optimizer: `optimizer(parameters) -> Optimizer`. None: the model's own `configure_optimizers`, else AdamW.
+        metric: `metric(model, batches) -> float`, an accuracy or error of the user's own, taken in each candidate's
+            precision; it may differ from that of fp32 by the tolerance. `batches` are those of this workload.
         mode: "train" or "inference"; None leaves it to whoever asks.
         name: What to call the workload in tables; None for the model's class.
 
@@ -46,6 +48,7 @@ class Workload:
     batch: Any = None
     loss: Callable[[Any, Any], Tensor] | None = None
     optimizer: Callable[[Any], Optimizer] | None = None
+    metric: Callable[[Any, Any], float] | None = None
     mode: Mode | None = None
     name: str | None = None
 
@@ -55,6 +58,8 @@ class Workload:
             raise WorkloadError(f"Unknown mode {self.mode!r}. A workload is in mode 'train' or 'inference'.")
         if self.loss is not None and not callable(self.loss):
             raise WorkloadError(f"The loss is {_a(self.loss)}. Pass a callable: loss(output, batch) -> scalar tensor.")
+        if self.metric is not None and not callable(self.metric):
+            raise WorkloadError(f"The metric is {_a(self.metric)}. Pass a callable: metric(model, batches) -> float.")
         if self.optimizer is not None and not callable(self.optimizer):
             raise WorkloadError(
                 f"The optimizer is {_a(self.optimizer)}. Every trial makes its own, so pass a callable that takes the "

@@ -38,6 +38,7 @@ def test_the_last_line_of_a_crashed_child_is_told_and_no_more() -> None:
         (WorkloadError("no step"), "error", "workload"),
         (PrecisionError("no such precision"), "unsupported", "precision"),
         (NotImplementedError("\"addmm_impl_cpu_\" not implemented for 'Half'"), "unsupported", "precision"),
+        (RuntimeError("could not create a primitive descriptor for the LSTM"), "unsupported", "precision"),
         (ValueError("not implemented for 'Long'"), "error", "raised"),
         (SystemExit(3), "error", "raised"),
         (KeyboardInterrupt(), "error", "raised"),

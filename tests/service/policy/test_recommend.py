@@ -324,7 +324,5 @@ def test_a_model_too_small_to_be_seen_in_memory_is_ranked() -> None:
 def test_the_reference_says_who_came_nearest_to_it() -> None:
     slower = make_trial("bf16-mixed", seconds=2.0, phase="sprint", verdict=None)
     answer = ask(REFERENCE, slower)
-    assert answer.reasons == (
-        "32-true took 1.40 s a step; no other candidate was faster by more than the noise: the nearest, bf16-mixed, "
-        "took 2.00 s a step.",
-    )
+    nearest = "no other candidate was faster by more than the noise: the nearest, bf16-mixed, took 2.00 s a step"
+    assert (f"32-true took 1.40 s a step; {nearest}.",) == answer.reasons
