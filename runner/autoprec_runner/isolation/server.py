@@ -22,6 +22,7 @@ import shutil
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -158,6 +159,15 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    os.environ["TMPDIR"] = folder  # libraries make folders there when they are imported
+    try:
+        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        _serve(requests)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serve(requests: socket.socket) -> None:
     try:
         for name in PRELOAD:
             importlib.import_module(name)
@@ -172,7 +182,6 @@ def main() -> None:
         server.serve()
     finally:
         server.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

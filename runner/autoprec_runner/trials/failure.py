@@ -22,7 +22,8 @@ class TrialFailedError(TrialError):
 
 def failure_from_answer(error: dict[str, Any]) -> TrialFailedError:
     """Return the failure that a child reported of itself."""
-    message = shortened(error["message"])
+    # What a user has to mend is told whole; anything else may be a page of library text.
+    message = error["message"] if error["kind"] == "workload" else shortened(error["message"])
     if error["status"] == "oom":
         message = f"It ran out of memory: {message}"
     if trace := error.get("trace", "").strip():

@@ -242,6 +242,7 @@ class Worker:
 def _enter_surroundings(arguments: dict[str, Any]) -> None:
     """Give the workload the import path and folder of the parent, and a temporary folder that the parent removes."""
     sys.path[:] = arguments["sys_path"]
+    sys.dont_write_bytecode = True  # nothing is left beside the user's files
     os.chdir(arguments["folder"])
     os.environ["TMPDIR"] = arguments["temporary"]
     tempfile.tempdir = None
