@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import select
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,7 +29,7 @@ class ForkServer:
     """A connection to one fork server process. Thread safe: one request is under way at a time."""
 
     folder: Path
-    """A place for temporary files, made by whoever needs it; the server removes it even if our process is killed."""
+    """A place for temporary files, made by the server, which removes it when it ends, even if our process is killed."""
 
     def __init__(self) -> None:
         if not hasattr(os, "fork"):
@@ -98,6 +99,7 @@ class ForkServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)  # in case that it was killed
 
     def _wait_until_ready(self) -> None:
         if self._ready:

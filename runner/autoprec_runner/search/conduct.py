@@ -101,15 +101,13 @@ def _bench(question: Question, ledger: Ledger, preference: Preference, progress:
 
 @contextmanager
 def _temporary_folder(server: ForkServer) -> Iterator[Path]:
-    """Make a folder in that of the server, which removes it if we are killed; leave nothing of either."""
+    """Make a folder in that of the server, which removes it if we are killed; else it goes at the end."""
     folder = server.folder / uuid.uuid4().hex
     try:
         folder.mkdir(mode=0o700, parents=True)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # another study of this process is using it
-            server.folder.rmdir()
 
 
 class _Conductor:

@@ -112,7 +112,7 @@ def inference_verdict(evidence: Evidence, comparison: Mapping[str, Any], *, tole
         return _unjudged(evidence, sentence, int(comparison["batches"]))
     error = float(comparison["relative_error"])
     allowed = tolerance if tolerance is not None else INFERENCE_TOLERANCE
-    good = error <= allowed  # False for NaN
+    good = error <= allowed and math.isfinite(error)
     agreement = comparison["top1_agreement"]
     top1 = "" if agreement is None else f" Its top-1 choice agreed in {percent(agreement)} of cases."
     relation = "within the allowed" if good else "above the allowed"
@@ -140,12 +140,12 @@ def metric_verdict(
     """Judge by the user's own metric, which may differ from that of fp32 by the tolerance, whichever way is better.
 
     `noise` is how far the metric of the perturbed reference is from that of the reference, NaN where there is none; as
-    for losses, three times as much is no fault of a candidate.
+    for losses, three times as much is no fault of a candidate, and more than half is never excused.
     """
     scale = max(abs(reference), float(np.finfo(np.float32).tiny))
     allowed = tolerance if tolerance is not None else METRIC_TOLERANCE
-    if noise == noise:  # noqa: PLR0124 (not NaN)
-        allowed = max(allowed, YARDSTICKS * noise / scale)
+    if math.isfinite(noise):
+        allowed = max(allowed, min(YARDSTICKS * noise / scale, MOST_EXCUSED))
     deviation = abs(value - reference) / scale
     good = deviation <= allowed  # False for NaN
     figures = f"Its metric is {value:.6g} against {reference:.6g} in fp32"

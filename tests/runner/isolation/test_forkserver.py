@@ -100,6 +100,7 @@ def test_a_child_of_a_server_that_was_killed_counts_as_ended() -> None:
             process.ask({}, timeout_seconds=PLENTY_SECONDS)
     assert process.closed
     forkserver.close()
+    assert not forkserver.folder.exists()
 
 
 def test_a_server_that_cannot_load_its_modules_says_what_is_missing(tmp_path: Path) -> None:

@@ -91,5 +91,5 @@ def surroundings() -> dict[str, Any]:
 def left_behind() -> list[object]:
     """Return processes and temporary files that a study has left."""
     server = shared_forkserver()
-    files = [server.folder] if server.folder.exists() else []
-    return [*psutil.Process(server._process.pid).children(recursive=True), *files]
+    studies = server.folder.glob("?" * 32)
+    return [*psutil.Process(server._process.pid).children(recursive=True), *studies]
