@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autoprec_runner.errors import TrialError
+from autoprec_runner.isolation.neighbours import busy_cores, waiting_policy
 from autoprec_runner.isolation.server import MESSAGE_BYTES
 
 _KIND = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_STREAM
@@ -31,6 +32,9 @@ class ForkServer:
     folder: Path
     """A place for temporary files, made by the server, which removes it when it ends, even if our process is killed."""
 
+    waiting: dict[str, str]
+    """What the environment of trials was given because of other programs on the same cores."""
+
     def __init__(self) -> None:
         if not hasattr(os, "fork"):
             raise TrialError(
@@ -41,6 +45,7 @@ class ForkServer:
         self._owner = os.getpid()
         self._lock = threading.Lock()
         self._number = 0
+        self.waiting = waiting_policy(os.environ, busy_cores())
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, _KIND)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 (our own module, our own interpreter)
@@ -50,6 +55,7 @@ class ForkServer:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
+                env={**os.environ, **self.waiting},
             )
         self._ready = False
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.errors import WorkloadError
 from autoprec_runner.isolation.forkserver import ForkServer, shared_forkserver
+from autoprec_runner.isolation.neighbours import busy_cores
 from autoprec_runner.quantities import duration
 from autoprec_runner.search.bench import Bench, Preference
 from autoprec_runner.search.budget import Budget, BudgetOverError
@@ -113,6 +114,7 @@ def _temporary_folder(server: ForkServer) -> Iterator[Path]:
 class _Conductor:
     def __init__(self, bench: Bench, *, fresh: bool) -> None:
         self._bench = bench
+        self._busy_cores = 0.0
         self._question = bench.question
         self._fresh = fresh
 
@@ -127,6 +129,7 @@ class _Conductor:
             prepared=described.prepared,
             profile=self._question.profile,
             device=self._question.device,
+            surroundings={"busy_cores": self._busy_cores, **bench.server.waiting},
         )
         study = study.model_copy(update={"status": "running", "finished_at": None})
         bench.ledger.save_study(study)
@@ -143,6 +146,7 @@ class _Conductor:
         seconds = bench.budget.left_until(_LOADING_SHARE)
         if not (ready and seconds):
             return _Described(session=None, prepared=unknown)
+        self._busy_cores = busy_cores()
         session = bench.start(self._question.reference)
         try:
             return _Described(session=session, prepared=session.prepare(timeout_seconds=seconds))

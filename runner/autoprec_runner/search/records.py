@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +26,8 @@ class Recorder:
     prepared: Prepared
     profile: HardwareProfile
     device: Device
+    surroundings: dict[str, str | float] = field(default_factory=dict)
+    """What else ran on the machine when the study began, and what was done about it."""
 
     def measured(self, contender: Contender, phase: Phase, stability: Stability | None = None) -> Trial:
         """Return the trial of a contender that ran as asked, with its verdict if it has been judged."""
@@ -96,7 +98,7 @@ class Recorder:
             "mode": self.prepared.mode,
             "support": support.level,
             "software": self.profile.software.packages,
-            "conditions": _conditions(self.prepared),
+            "conditions": {**_conditions(self.prepared), **self.surroundings},
         }
 
 
@@ -117,4 +119,5 @@ def _conditions(prepared: Prepared) -> dict[str, str | int | float | None]:
         "load_average_1min": psutil.getloadavg()[0],
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
         "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT"),
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY"),
     }

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from autoprec_runner.trial import Objective, Phase
 from autoprec_service.policy.evidence import Evidence
 from autoprec_service.policy.scores import CRITERIA, NOISE, Score
+from autoprec_service.policy.surroundings import neighbours
 
 _PHASE_WEIGHT: dict[Phase, float] = {"screen": 0.0, "sprint": 0.5, "race": 0.8, "verify": 1.0}
+_DISTURBED = 0.8
 _HALF_SURE_STEPS = 5
 """So many steps give half of the trust that endless ones would."""
 
 
 def confidence(pick: Evidence, others: Sequence[Evidence], objective: Objective) -> float:
-    """Return a number from 0 to 1: the product of phase, steps and separation. It orders answers; it is no probability.
+    """Return a number from 0 to 1: the product of four factors. It orders answers; it is no probability.
 
     - *phase*: 0.5 after a sprint, 0.8 after a race, 1 after verification. The reference needs no verification, so that
       a race counts as 1 for it.
@@ -22,8 +24,10 @@ def confidence(pick: Evidence, others: Sequence[Evidence], objective: Objective)
       the nearest other candidate that qualifies, and noise is half of both intervals' widths in logarithms, at least
       that of 2 %. It is 1 without any other candidate, and never below 0.5, because between two candidates that cannot
       be told apart either one is a good answer.
+    - *calm*: 0.8 if other programs kept cores busy when the study began, else 1.
     """
-    return round(_phase(pick) * _steps(pick) * _separation(pick, others, objective), 3)
+    calm = _DISTURBED if neighbours(pick) else 1.0
+    return round(_phase(pick) * _steps(pick) * _separation(pick, others, objective) * calm, 3)
 
 
 def _phase(pick: Evidence) -> float:

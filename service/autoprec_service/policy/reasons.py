@@ -8,6 +8,7 @@ from autoprec_service.policy.field import Field
 from autoprec_service.policy.ranking import Choice, by_preference
 from autoprec_service.policy.ratios import is_noise, memory_ratio, speedup
 from autoprec_service.policy.scores import CRITERIA, NOISE, told_memory, told_time, within_noise
+from autoprec_service.policy.surroundings import disturbed_by
 
 
 def reasons_for(choice: Choice, field: Field) -> tuple[str, ...]:
@@ -29,6 +30,8 @@ def _reasons(choice: Choice, field: Field) -> Iterator[str]:
         yield pick.stability.sentence
     if promising := [each.name for each in field.unverified if _is_better(each, pick, field)]:
         yield f"{listed(promising)} measured better and could not be verified; a larger budget may tell."
+    if disturbed := disturbed_by(pick):
+        yield disturbed
     if limit := field.constraints.max_memory_bytes:
         yield f"Its peak memory of {told_memory(pick)} stays within max_memory ({size(limit)})."
 

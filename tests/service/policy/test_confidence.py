@@ -51,3 +51,13 @@ def test_a_later_phase_makes_it_grow() -> None:
 def test_a_race_is_enough_for_the_reference() -> None:
     assert confidence(REFERENCE) == confidence(make_trial(seconds=2.0, phase="race"))
     assert confidence(REFERENCE) > confidence(make_trial(seconds=2.0, phase="sprint"))
+
+
+def test_busy_neighbours_lower_it_and_are_told() -> None:
+    busy = make_trial(seconds=1.0, phase="race", conditions={"busy_cores": 1.25, "OMP_WAIT_POLICY": "passive"})
+    answer = recommend([busy], objective="throughput", constraints=Constraints())
+    assert pytest.approx(0.8 * confidence(make_trial(seconds=1.0, phase="race")), abs=2e-3) == answer.confidence
+    assert (
+        "Other programs kept 1.25 cores busy when the study began: times are less certain. Trials waited passively."
+        == answer.reasons[-1]
+    )
