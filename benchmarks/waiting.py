@@ -1,7 +1,7 @@
 """What OpenMP's way of waiting costs on idle cores, and beside a neighbour that computes with as many threads.
 
-Prints the median step time of a tiny MLP and a small transformer for each waiting policy, alone and beside the neighbour,
-as ratios to spinning (the default) on idle cores. Run it on a machine that does nothing else.
+Prints the median step time of a small MLP and a small transformer for each waiting policy, alone and beside the
+neighbour, as ratios to spinning (the default) on idle cores. Run it on a machine that does nothing else.
 """
 
 import json

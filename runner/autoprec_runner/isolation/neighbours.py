@@ -1,9 +1,9 @@
 """Other programs on the same cores, and how trials bear with them.
 
 OpenMP threads that wait for each other spin, because that is quickest on cores of their own. Where cores are shared,
-they spin while the thread that they wait for is not running, and a step can take a hundred times as long. Passive waiting is
-slower on idle cores and bears with neighbours, so it is chosen only where there are some, and recorded with every trial.
-`benchmarks/waiting.py` measures both.
+they spin while the thread that they wait for is not running, and a step can take a hundred times as long. Passive
+waiting is slower on idle cores and bears with neighbours, so it is chosen only where there are some, and recorded with
+every trial. `benchmarks/waiting.py` measures both.
 """
 
 from collections.abc import Mapping
