@@ -23,6 +23,9 @@ class Candidate(BaseModel):
     strategy: Strategy = "single"
     matmul_precision: MatmulPrecision = "highest"
     """What `torch.set_float32_matmul_precision` is set to: TF32 on Ampere and later, bf16 inside oneDNN on a CPU."""
+    emulate: bool = False
+    """Compute the numbers of a format that the hardware lacks in one that it has: for stability only. What such a trial
+    takes in time and memory says nothing of the format, so that it is neither timed nor recommended."""
 
     if not TYPE_CHECKING:  # type checkers derive the signature from the fields
 
@@ -36,6 +39,8 @@ class Candidate(BaseModel):
     def __str__(self) -> str:
         """Return the precision, followed by whatever differs from the defaults."""
         extras = [f"matmul {self.matmul_precision}"] if self.matmul_precision != "highest" else []
+        if self.emulate:
+            extras.append("emulated numerics")
         if self.strategy != "single":
             extras.insert(0, self.strategy)
         return f"{self.precision} ({', '.join(extras)})" if extras else self.precision

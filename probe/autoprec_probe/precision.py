@@ -9,7 +9,16 @@ from autoprec_probe.errors import UnknownPrecisionError
 
 ENTRY_POINT_GROUP = "autoprec.precisions"
 
-BUILT_IN: tuple[str, ...] = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
+BUILT_IN: tuple[str, ...] = (
+    "32-true",
+    "bf16-mixed",
+    "16-mixed",
+    "bf16-true",
+    "16-true",
+    "64-true",
+    "transformer-engine",
+    "transformer-engine-float16",
+)
 """The strings that autoprec itself provides, in the order in which tables show them."""
 
 _SILENT_ALIASES = {"32": "32-true", "64": "64-true"}

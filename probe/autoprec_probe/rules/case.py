@@ -9,7 +9,7 @@ from autoprec_probe.profile import Accelerator, HardwareProfile
 Platform = Literal["cpu", "nvidia", "amd", "xpu", "mps", "tpu"]
 """A device together with who made it: AMD's devices call themselves `cuda`, and answer differently."""
 
-NumberFormat = Literal["fp32", "fp64", "bf16", "fp16"]
+NumberFormat = Literal["fp32", "fp64", "bf16", "fp16", "fp8", "emulated-fp8"]
 
 FORMATS: dict[str, NumberFormat] = {
     "32-true": "fp32",
@@ -18,6 +18,8 @@ FORMATS: dict[str, NumberFormat] = {
     "bf16-true": "bf16",
     "16-mixed": "fp16",
     "16-true": "fp16",
+    "transformer-engine": "fp8",
+    "transformer-engine-float16": "fp8",
 }
 """The number format whose arithmetic decides about a built-in precision."""
 
@@ -35,7 +37,13 @@ class Case:
     @property
     def number_format(self) -> NumberFormat:
         """The number format that decides."""
-        return FORMATS[self.candidate.precision]
+        number_format = FORMATS[self.candidate.precision]
+        return "emulated-fp8" if number_format == "fp8" and self.candidate.emulate else number_format
+
+    def lacks(self, package: str) -> bool:
+        """Whether a package is known not to be installed; one that the profile was not asked about is not."""
+        packages = self.profile.software.packages
+        return package in packages and packages[package] is None
 
     @property
     def platform(self) -> Platform:

@@ -42,7 +42,7 @@ def device_gate(case: Case) -> Verdict | None:
 
 def torch_gate(case: Case) -> Verdict | None:
     """Refuse where torch is not installed; a profile that was not asked about torch is given the benefit of doubt."""
-    if not _missing(case, "torch"):
+    if not case.lacks("torch"):
         return None
     return Verdict(
         level="missing-package",
@@ -77,7 +77,7 @@ _FOREIGN_BUILDS: dict[str, tuple[str, ...]] = {
 
 def xla_gate(case: Case) -> Verdict | None:
     """Refuse TPUs where torch-xla is not installed."""
-    if case.platform != "tpu" or not _missing(case, "torch-xla"):
+    if case.platform != "tpu" or not case.lacks("torch-xla"):
         return None
     return Verdict(
         level="missing-package",
@@ -101,10 +101,25 @@ def matmul_gate(case: Case) -> Verdict | None:
     )
 
 
-def _missing(case: Case, package: str) -> bool:
-    packages = case.profile.software.packages
-    return package in packages and packages[package] is None
+def emulation_gate(case: Case) -> Verdict | None:
+    """Refuse emulation of a format for which there is none."""
+    candidate = case.candidate
+    if not candidate.emulate or case.number_format == "emulated-fp8":
+        return None
+    return Verdict(
+        level="unsupported",
+        reason=f"Only the numbers of FP8 are emulated, and {candidate.precision} computes in {case.number_format}.",
+        remedy="Leave emulate out, or emulate transformer-engine.",
+    )
 
 
-GATES: tuple[Gate, ...] = (strategy_gate, matmul_gate, device_gate, torch_gate, torch_build_gate, xla_gate)
+GATES: tuple[Gate, ...] = (
+    strategy_gate,
+    matmul_gate,
+    emulation_gate,
+    device_gate,
+    torch_gate,
+    torch_build_gate,
+    xla_gate,
+)
 """In the order in which they are asked: what no installation can mend comes first."""
