@@ -46,7 +46,7 @@ def fp8_refusal(capability: Capability, *, cuda: str | None = None, cublaslt: st
 
 
 def recipe_refusal(recipe: str, capability: Capability, *, cuda: str | None = None) -> str | None:
-    """Return why a device that computes FP8 cannot follow a recipe, named by its class; None if nothing is against it."""
+    """Return why a device that computes FP8 cannot follow a recipe (a class name), None if it can or is not known."""
     if recipe == "MXFP8BlockScaling" and not BLACKWELL <= capability < RTX_BLACKWELL:
         return "it takes a compute capability from 10.0 to below 12.0"
     if recipe == "NVFP4BlockScaling" and capability < BLACKWELL:

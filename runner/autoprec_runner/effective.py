@@ -27,7 +27,7 @@ def observe_effective_dtypes(
     gradients = (each.grad for each in model.parameters() if each.grad is not None)
     return EffectiveDtypes(
         parameters=parameters,
-        compute=_autocast_dtype(plugin, device) or parameters,
+        compute=plugin.compute_dtype() or _autocast_dtype(plugin, device) or parameters,
         gradients=_names(gradients),
         optimizer_state=_names(_state_tensors(optimizer)) if optimizer is not None else None,
         inputs=_names([plugin.convert_input(torch.empty(0))]),

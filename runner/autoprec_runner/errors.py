@@ -2,6 +2,7 @@
 
 RunnerError
 ├── PrecisionError      a precision, plugin or option that cannot be honoured as asked
+│   └── MissingPackageError   the package that a precision needs is not installed; also a ModuleNotFoundError
 ├── WorkloadError       the user's model, batch, loss or factory does not make a step
 ├── TrialError          a child process did not do what its parent asked
 └── StudyError          a study that cannot be planned as asked
@@ -14,6 +15,10 @@ class RunnerError(Exception):
 
 class PrecisionError(RunnerError, ValueError):
     """A precision, plugin or option that cannot be honoured as asked; nothing is ever replaced silently."""
+
+
+class MissingPackageError(PrecisionError, ModuleNotFoundError):
+    """The package that a precision needs is not installed; the message has the command that installs it."""
 
 
 class WorkloadError(RunnerError, ValueError):

@@ -31,6 +31,9 @@ class PrecisionContract(ABC):
     device = "cpu"
     """The accelerator on which the contract is checked."""
 
+    width = 4
+    """Features of every layer and rows of a batch, for precisions that take certain multiples only."""
+
     @abstractmethod
     def make(self) -> Precision:
         """Return a fresh plugin."""
@@ -38,12 +41,12 @@ class PrecisionContract(ABC):
     def make_model(self) -> nn.Module:
         """Return a small model with what conversion can break: sharing, buffers of several kinds, frozen weights."""
         torch.manual_seed(0)
-        return _Probe()
+        return _Probe(self.width)
 
     def make_inputs(self) -> torch.Tensor:
         """Return a batch for `make_model`, float32."""
         torch.manual_seed(1)
-        return torch.randn(2, 4)
+        return torch.randn(self.width, self.width)
 
     def test_it_names_its_precision(self) -> None:
         """A plugin says which string it answers to."""
@@ -73,7 +76,7 @@ class PrecisionContract(ABC):
         data["complex"] = torch.tensor([1 + 2j], dtype=torch.complex64)
         assert _same(data, plugin.convert_input(data))
         assert _same(data, plugin.convert_output(data))
-        converted = plugin.convert_module(_Probe())
+        converted = plugin.convert_module(self.make_model())
         kept = {name: each.dtype for name, each in converted.named_buffers() if name != "floating"}
         assert {"integer": torch.int64, "flag": torch.bool, "wave": torch.complex64} == kept
 
@@ -135,12 +138,12 @@ class PrecisionContract(ABC):
 
 
 class _Probe(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = nn.Linear(4, 4)
-        self.tied = nn.Linear(4, 4)
+        self.first = nn.Linear(width, width)
+        self.tied = nn.Linear(width, width)
         self.tied.weight = self.first.weight
-        self.frozen = nn.Linear(4, 4).requires_grad_(requires_grad=False)
+        self.frozen = nn.Linear(width, width).requires_grad_(requires_grad=False)
         self.register_buffer("floating", torch.ones(4))
         self.register_buffer("integer", torch.arange(4))
         self.register_buffer("flag", torch.ones(4, dtype=torch.bool))

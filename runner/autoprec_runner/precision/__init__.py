@@ -6,12 +6,14 @@ from autoprec_runner.precision.double import DoublePrecision
 from autoprec_runner.precision.half import HalfPrecision
 from autoprec_runner.precision.mixed import MixedPrecision
 from autoprec_runner.precision.resolve import resolve_precision
+from autoprec_runner.precision.transformer_engine import TransformerEnginePrecision
 
 __all__ = [
     "DoublePrecision",
     "HalfPrecision",
     "MixedPrecision",
     "Precision",
+    "TransformerEnginePrecision",
     "convert_tensors",
     "move_to_device",
     "resolve_precision",

@@ -43,6 +43,15 @@ class Precision:
         return cls()
 
     @classmethod
+    def emulated(cls, precision: str, *, device: str) -> Self:  # noqa: ARG003 (for subclasses)
+        """Return the plugin that computes the numbers of `precision` where the hardware cannot: for stability only.
+
+        Raises:
+            PrecisionError: There is no emulation of it.
+        """
+        raise PrecisionError(f"There is no emulation of {precision!r}. Leave emulate out.")
+
+    @classmethod
     def supports(cls, candidate: Candidate, profile: HardwareProfile, device: Device | None = None) -> Support:
         """Say whether `candidate` runs on the machine that `profile` describes, and why."""
         return support(candidate, profile, device)
@@ -96,6 +105,10 @@ class Precision:
         if closure is None:
             return optimizer.step(**kwargs)
         return optimizer.step(closure=closure, **kwargs)
+
+    def compute_dtype(self) -> str | None:
+        """Return the dtype of matrix products where neither autocast nor the parameters tell it, else None."""
+        return None
 
     @property
     def last_step_skipped(self) -> bool:

@@ -4,7 +4,7 @@ Classes with slots instead of `contextlib.contextmanager`: they are entered once
 more than the settings themselves.
 """
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -34,6 +34,31 @@ class DefaultDtype(AbstractContextManager[None]):
     ) -> None:
         """Set the default dtype that was there at entry."""
         torch.set_default_dtype(self._previous)
+
+
+class Together(AbstractContextManager[None]):
+    """Several contexts as one: entered in order when this one is entered, left in reverse; all or none."""
+
+    __slots__ = ("_contexts", "_entered")
+
+    def __init__(self, *contexts: AbstractContextManager[Any]) -> None:
+        self._contexts = contexts
+
+    def __enter__(self) -> None:
+        """Enter all of them, or leave again those that could be entered."""
+        with ExitStack() as entering:
+            for context in self._contexts:
+                entering.enter_context(context)
+            self._entered = entering.pop_all()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        """Leave all of them, the last first."""
+        return self._entered.__exit__(exc_type, exc_value, traceback)
 
 
 class Float32Matmul(AbstractContextManager[Any]):

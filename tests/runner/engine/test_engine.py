@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import nn
 
-from autoprec_probe.precision import BUILT_IN
 from autoprec_runner.engine import Engine
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision import HalfPrecision, MixedPrecision, Precision
@@ -65,7 +64,7 @@ def batch() -> torch.Tensor:
     return torch.randn(3, 4)
 
 
-@pytest.mark.parametrize("precision", BUILT_IN)
+@pytest.mark.parametrize("precision", INSIDE)
 def test_a_forward_runs_in_its_precision_and_returns_the_default_dtype(precision: str) -> None:
     model = engine(precision).setup(Net())
     output = model(batch())
@@ -96,7 +95,7 @@ def test_keyword_arguments_are_converted_and_integers_are_not() -> None:
     assert (torch.bfloat16, torch.bfloat16) == (model.seen["input"], model.seen["extra"][1].dtype)
 
 
-@pytest.mark.parametrize("precision", BUILT_IN)
+@pytest.mark.parametrize("precision", INSIDE)
 def test_gradients_and_optimizer_state_have_the_dtype_of_the_parameters(precision: str) -> None:
     run = engine(precision)
     model = Net()
@@ -107,7 +106,7 @@ def test_gradients_and_optimizer_state_have_the_dtype_of_the_parameters(precisio
     assert PARAMETERS[precision] == model.linear.weight.grad.dtype == state["exp_avg"].dtype
 
 
-@pytest.mark.parametrize("precision", BUILT_IN)
+@pytest.mark.parametrize("precision", INSIDE)
 def test_effective_dtypes_say_what_runs(precision: str) -> None:
     run = engine(precision)
     model = Net()
@@ -259,7 +258,7 @@ def test_autocast_covers_what_is_outside_of_the_model() -> None:
     assert torch.float32 == torch.get_default_dtype()
 
 
-@pytest.mark.parametrize("precision", BUILT_IN)
+@pytest.mark.parametrize("precision", INSIDE)
 def test_modules_and_tensors_are_created_in_the_dtype_they_are_kept_in(precision: str) -> None:
     run = engine(precision)
     with run.init_module():

@@ -7,7 +7,14 @@ from autoprec_probe.candidate import Candidate
 from autoprec_probe.precision import BUILT_IN, ENTRY_POINT_GROUP
 from autoprec_probe.profile import Cpu, HardwareProfile, Software
 from autoprec_runner.errors import PrecisionError
-from autoprec_runner.precision import DoublePrecision, HalfPrecision, MixedPrecision, Precision, resolve_precision
+from autoprec_runner.precision import (
+    DoublePrecision,
+    HalfPrecision,
+    MixedPrecision,
+    Precision,
+    TransformerEnginePrecision,
+    resolve_precision,
+)
 from autoprec_runner.precision.registry import load_plugin_class, plugin_class
 
 CLASSES = {
@@ -17,6 +24,8 @@ CLASSES = {
     "bf16-true": HalfPrecision,
     "16-mixed": MixedPrecision,
     "bf16-mixed": MixedPrecision,
+    "transformer-engine": TransformerEnginePrecision,
+    "transformer-engine-float16": TransformerEnginePrecision,
 }
 
 
@@ -24,6 +33,7 @@ def point(value: str) -> EntryPoint:
     return EntryPoint(name="custom", value=value, group=ENTRY_POINT_GROUP)
 
 
+@pytest.mark.usefixtures("te")
 @pytest.mark.parametrize("precision", BUILT_IN)
 def test_every_built_in_string_has_its_plugin(precision: str) -> None:
     plugin = resolve_precision(precision)

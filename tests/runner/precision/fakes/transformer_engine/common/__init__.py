@@ -1,0 +1,1 @@
+"""Recipes, as in the real package; see `transformer_engine`."""
