@@ -123,7 +123,7 @@ def assert_identical(expected: Trajectory, actual: Trajectory) -> None:
         assert all(map(torch.equal, one, other))
 
 
-@pytest.mark.parametrize("precision", ("32-true", *TRUE, *MIXED))
+@pytest.mark.parametrize("precision", ["32-true", *TRUE, *MIXED])
 @pytest.mark.parametrize(
     "options",
     [{}, {"max_norm": 0.3}, {"clip_val": 0.05}, {"accumulate": 2}, {"accumulate": 4, "max_norm": 0.3}],
@@ -141,7 +141,7 @@ def test_plain_autocast_is_matched_without_casting_inputs(precision: str) -> Non
     assert_identical(expected, train(Through(precision, cast_inputs=False), batches()))
 
 
-@pytest.mark.parametrize("precision", ("32-true", *TRUE, *MIXED))
+@pytest.mark.parametrize("precision", ["32-true", *TRUE, *MIXED])
 def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(precision: str, tmp_path: Path) -> None:
     expected = train(Plain(precision), batches(), max_norm=0.3)
     data = batches()

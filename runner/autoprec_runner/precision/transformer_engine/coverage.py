@@ -47,7 +47,7 @@ class Coverage:
         if len(self.skipped) > _NAMED:
             named.append(f"and {len(self.skipped) - _NAMED} more")
         return (
-            f"{self.unquantized_share:.0%} of the floating-point operations in linear layers stay in {dtype}: "
+            f"{self.unquantized_share:.1%} of the floating-point operations in linear layers stay in {dtype}: "
             f"{', '.join(named)}."
         )
 

@@ -97,7 +97,12 @@ class TransformerEngine:
             raise PrecisionError(f"The recipe {name} does not take {dict(options)!r}: {error}") from error
 
     def _format(self, value: Any) -> Any:
-        return self._recipes.Format[value.upper()] if isinstance(value, str) else value
+        formats = self._recipes.Format
+        if not isinstance(value, str):
+            return value
+        if value.upper() not in formats.__members__:
+            raise PrecisionError(f"fp8_format={value!r}; allowed: {', '.join(formats.__members__)}.")
+        return formats[value.upper()]
 
     @staticmethod
     def _broken(error: Exception) -> PrecisionError:

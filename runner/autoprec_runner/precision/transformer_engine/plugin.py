@@ -158,7 +158,7 @@ class TransformerEnginePrecision(Precision):
         if self.coverage is None or not self.coverage.quantized_weights:
             return None
         share = self.coverage.unquantized_share
-        part = f" ({1 - share:.0%} of linear layers' operations)" if share else ""
+        part = f" ({1 - share:.1%} of linear layers' operations)" if share else ""
         emulated = "emulated " if self.emulate else ""
         return f"{emulated}float8_e4m3fn{part}, {self._rest}"
 

@@ -69,7 +69,7 @@ def library_recipes(
 
 
 def emulated_recipes(recipe: Mapping[str, Any] | object | None, fp8_format: str) -> Recipes[ScalingRecipe]:
-    """Return the recipes of the emulation, which knows delayed and current scaling of whole tensors.
+    """Return the recipes of the emulation, which knows delayed and (``{"delayed": False}``) current scaling of tensors.
 
     Raises:
         PrecisionError: The recipe is another one, or has options that the emulation does not know.
@@ -77,8 +77,8 @@ def emulated_recipes(recipe: Mapping[str, Any] | object | None, fp8_format: str)
     options = _options_of(recipe)
     named = {"fp8_format": fp8_format} | options
     named["fp8_format"] = str(getattr(named["fp8_format"], "name", named["fp8_format"])).upper()
-    allowed = [each.name for each in fields(ScalingRecipe) if each.name != "delayed"]
-    unknown = sorted(set(named).difference([*allowed, "delayed"]))
+    allowed = [each.name for each in fields(ScalingRecipe)]
+    unknown = sorted(set(named).difference(allowed))
     if unknown:
         raise PrecisionError(f"The emulation takes no {', '.join(map(repr, unknown))}; allowed: {', '.join(allowed)}.")
     try:
