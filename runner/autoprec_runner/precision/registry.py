@@ -3,6 +3,7 @@
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from autoprec_probe.candidate import Candidate
 from autoprec_probe.precision import ENTRY_POINT_GROUP
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision.base import Precision
@@ -16,6 +17,17 @@ def plugin_class(precision: str) -> type[Precision]:
         PrecisionError: Nobody provides the string, several packages do, or what is registered cannot be used.
     """
     return load_plugin_class(precision, tuple(entry_points(group=ENTRY_POINT_GROUP, name=precision)))
+
+
+def requested_precision(candidate: Candidate, *, device: str) -> str | Precision:
+    """Return what `Engine` takes for a candidate: its string, or the plugin that emulates it.
+
+    Raises:
+        PrecisionError: There is no emulation of it.
+    """
+    if not candidate.emulate:
+        return candidate.precision
+    return plugin_class(candidate.precision).emulated(candidate.precision, device=device)
 
 
 def load_plugin_class(precision: str, points: tuple[EntryPoint, ...]) -> type[Precision]:

@@ -82,7 +82,7 @@ class Phases:
     def _sprint(
         self, runnable: Iterable[Support], reference: Contender | None
     ) -> tuple[list[Contender], list[Contender]]:
-        """Return who races, and who ran well and was too slow for that."""
+        """Return who races, and who ran well and does not: it was too slow, or emulates."""
         bench, pace = self._bench, self._pace
         field, others = [reference] if reference else [], []
         for support in runnable:
@@ -91,7 +91,9 @@ class Phases:
             if not bench.budget.left_until(SPRINT_ENDS_AT):
                 break
             contender = Contender(support=support, session=bench.start(support.candidate))
-            if sprint(bench, contender, pace) or self._second_chance(contender):
+            if support.candidate.emulate:
+                others += [contender] if sprint(bench, contender, pace) else []
+            elif sprint(bench, contender, pace) or self._second_chance(contender):
                 field, slower = self._keep([*field, contender], reference)
                 others += slower
         return field, others

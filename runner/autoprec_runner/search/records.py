@@ -33,9 +33,9 @@ class Recorder:
         """Return the trial of a contender that ran as asked, with its verdict if it has been judged."""
         if stability and stability.verdict == "unstable":
             return self.unstable(contender, phase, stability)
-        evidence = contender.session.evidence
-        time = step_time(evidence.rounds, dropped=len(evidence.warmup))
-        return self._ran(contender, phase, status="ok", reason=_timing_sentence(time), stability=stability)
+        time = _time(contender)
+        reason = _timing_sentence(time) if time else "Ran with emulated numerics: for stability only, and not timed."
+        return self._ran(contender, phase, status="ok", reason=reason, stability=stability)
 
     def unstable(self, contender: Contender, phase: Phase, stability: Stability) -> Trial:
         """Return the trial of a contender whose numbers are wrong."""
@@ -68,7 +68,7 @@ class Recorder:
     ) -> Trial:
         session, prepared = contender.session, self.prepared
         evidence = session.evidence
-        time = step_time(evidence.rounds, dropped=len(evidence.warmup)) if any(evidence.rounds) else None
+        time = _time(contender)
         return Trial(
             **self._common(contender.support),
             phase=phase,
@@ -78,7 +78,7 @@ class Recorder:
             step_time=time,
             samples_per_second=_rate(prepared.batch_size, time),
             tokens_per_second=_rate(prepared.tokens_per_batch, time),
-            peak_memory_bytes=evidence.peak_memory_bytes,
+            peak_memory_bytes=None if contender.candidate.emulate else evidence.peak_memory_bytes,
             losses=tuple(evidence.losses[:KEPT_LOSSES]),
             final_loss=evidence.losses[-1] if evidence.losses else None,
             stability=stability,
@@ -100,6 +100,14 @@ class Recorder:
             "software": self.profile.software.packages,
             "conditions": {**_conditions(self.prepared), **self.surroundings},
         }
+
+
+def _time(contender: Contender) -> StepTime | None:
+    """Return the time of a step; what an emulation takes says nothing of the format that it emulates."""
+    evidence = contender.session.evidence
+    if contender.candidate.emulate or not any(evidence.rounds):
+        return None
+    return step_time(evidence.rounds, dropped=len(evidence.warmup))
 
 
 def _timing_sentence(time: StepTime) -> str:

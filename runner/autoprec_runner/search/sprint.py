@@ -54,7 +54,9 @@ class Pace:
         return self.reference.session.evidence if self.reference else None
 
     def note(self, session: TrialSession) -> None:
-        """Take the times of a candidate that has sprinted."""
+        """Take the times of a candidate that has sprinted; an emulation has none to be measured by."""
+        if session.candidate.emulate:
+            return
         evidence = session.evidence
         self.first_seconds = min(self.first_seconds, evidence.first_step_seconds or math.inf)
         if evidence.typical_seconds < self.step_seconds:
@@ -155,7 +157,7 @@ def recording(bench: Bench, contender: Contender, phase: Phase, pace: Pace) -> I
 
 
 def _run_steps(bench: Bench, session: TrialSession, pace: Pace) -> None:
-    first_limit = pace.first_limit()
+    first_limit = pace.first_limit() if not session.candidate.emulate else pace.budget_seconds / 2
     with _cut_off(pace, first_limit, "first"):
         session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(first_limit))
     seconds = min(max(_SECONDS_SHARE * bench.question.budget_seconds, _LEAST_SECONDS), _MOST_SECONDS)
@@ -163,7 +165,7 @@ def _run_steps(bench: Bench, session: TrialSession, pace: Pace) -> None:
     while True:
         if session.evidence.first_nonfinite_step is not None:
             return
-        limit = pace.limit(session.evidence.first_step_seconds)
+        limit = pace.limit(session.evidence.first_step_seconds) if not session.candidate.emulate else first_limit
         with _cut_off(pace, limit, "next"):
             session.warm_up(max_steps=MAX_STEPS, max_seconds=seconds, timeout_seconds=bench.within(seconds + limit))
         hopeless = session.evidence.typical_seconds > _HOPELESS * pace.step_seconds

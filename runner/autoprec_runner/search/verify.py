@@ -15,7 +15,8 @@ from autoprec_runner.trials.stability import unstable_already
 def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace: Pace) -> None:
     """Judge contenders in the order of preference until one is stable; every verdict is recorded.
 
-    The reference is judged before all others, since without it there is nothing to compare with.
+    The reference is judged before all others, since without it there is nothing to compare with. Emulations come last:
+    their verdict is all that they are tried for.
 
     Raises:
         BudgetOverError: The study's time ended first.
@@ -29,7 +30,10 @@ def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace:
         return
     for contender in better:
         if _passes(bench, contender, partial(judge.contender, contender), pace):
-            return
+            break
+    for contender in field:
+        if contender.candidate.emulate:
+            _passes(bench, contender, partial(judge.contender, contender), pace)
 
 
 def verify_alone(bench: Bench, contender: Contender, pace: Pace) -> None:

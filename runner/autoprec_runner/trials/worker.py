@@ -24,6 +24,7 @@ from autoprec_runner.engine import Engine
 from autoprec_runner.errors import PrecisionError, WorkloadError
 from autoprec_runner.isolation.limits import limit_memory
 from autoprec_runner.precision.conversion import move_to_device
+from autoprec_runner.precision.registry import requested_precision
 from autoprec_runner.trials.compare import compare_outputs, holds_nan, output_tensors
 from autoprec_runner.trials.failure import shortened
 from autoprec_runner.trials.memory import MemoryMeter
@@ -39,7 +40,8 @@ _OUT_OF_MEMORY = re.compile(
     r"can't allocate memory|not enough memory|out of memory|bad_alloc|Cannot allocate memory", re.IGNORECASE
 )
 _NO_KERNEL = re.compile(
-    r"not implemented for '(Half|BFloat16|Double|Float8\w+)'|does(n't| not) support (Half|BFloat16)"
+    r"not implemented for '(Half|BFloat16|Double|Float8\w+)'|does(n't| not) support (Half|BFloat16)|"
+    r"FP8 execution requires"  # Transformer Engine, of batches whose rows do not fit
     r"|could not create a primitive"  # oneDNN, for a layer that it does not have in this dtype
 )
 _TRACE_FRAMES = 4
@@ -100,7 +102,7 @@ class Worker:
         arguments = self._arguments
         _enter_surroundings(arguments)
         self._engine = Engine(
-            precision=self._candidate.precision,
+            precision=requested_precision(self._candidate, device=arguments["device"]),
             strategy=self._candidate.strategy,
             accelerator=arguments["device"],
             matmul_precision=self._candidate.matmul_precision,

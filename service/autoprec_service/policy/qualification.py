@@ -15,7 +15,7 @@ def rejection(evidence: Evidence, constraints: Constraints) -> Rejected | None:
     if evidence.stability and evidence.is_unstable:
         rejected = _rejected(evidence, evidence.stability.sentence, trial.remedy)
         return rejected.model_copy(update={"status": "unstable"})
-    if constraints.max_memory_bytes is not None:
+    if constraints.max_memory_bytes is not None and not evidence.candidate.emulate:
         return _memory_rejection(evidence, constraints.max_memory_bytes)
     return None
 
@@ -30,11 +30,17 @@ def doubt(evidence: Evidence, *, reference_is_unstable: bool) -> str | None:
         return "not tried: the study ended before its turn"
     if evidence.is_reference:
         return None
+    if evidence.candidate.emulate:
+        return f"emulated numerics, tried for stability only: {_verdict_of(evidence)}"
     if evidence.verdict != "stable":
         return "not verified: its numerics were not judged beside the fp32 reference"
     if reference_is_unstable and evidence.risk >= REFERENCE_RISK:
         return "not verified: the fp32 reference that it was judged by is itself unstable"
     return None
+
+
+def _verdict_of(evidence: Evidence) -> str:
+    return evidence.stability.sentence.rstrip(".") if evidence.stability else "not judged"
 
 
 def _memory_rejection(evidence: Evidence, allowed: int) -> Rejected | None:

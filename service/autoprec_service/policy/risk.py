@@ -41,4 +41,4 @@ def numeric_risk(candidate: Candidate) -> Risk:
 
 def is_reference(candidate: Candidate) -> bool:
     """Return whether others are judged by this candidate, which is `32-true` with matmul precision "highest"."""
-    return numeric_risk(candidate) == REFERENCE_RISK
+    return numeric_risk(candidate) == REFERENCE_RISK and not candidate.emulate

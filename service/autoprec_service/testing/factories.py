@@ -35,6 +35,7 @@ def make_trial(
     precision: str = "32-true",
     *,
     matmul_precision: MatmulPrecision = "highest",
+    emulate: bool = False,
     seconds: float | None = 1.0,
     spread: float = 0.01,
     memory: int | None = 2**30,
@@ -46,7 +47,7 @@ def make_trial(
 
     `seconds` and `spread` make its step time, `memory` is its peak in bytes, `verdict` its stability; None leaves out.
     """
-    candidate = Candidate(precision=precision, matmul_precision=matmul_precision)
+    candidate = Candidate(precision=precision, matmul_precision=matmul_precision, emulate=emulate)
     fields = _QUESTION | {
         "id": f"{candidate} {phase}",
         "study_id": "study-a",

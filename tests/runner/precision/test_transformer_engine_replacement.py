@@ -103,6 +103,15 @@ def test_hooks_stay_and_can_still_be_removed() -> None:
     assert ["before", "after"] == seen
 
 
+def test_a_hook_that_is_given_its_module_is_given_the_new_one(te: Any) -> None:
+    model = nn.Sequential(nn.Linear(16, 16))
+    seen: list[type] = []
+    layer: Any = model[0]
+    layer.register_load_state_dict_pre_hook(lambda module, *_: seen.append(type(module)))
+    convert(model).load_state_dict(convert(nn.Sequential(nn.Linear(16, 16))).state_dict())
+    assert [te.Linear] == seen
+
+
 def test_attributes_of_the_user_stay() -> None:
     layer = nn.Linear(16, 16)
     layer.is_residual = True  # type: ignore[assignment]

@@ -22,6 +22,7 @@ def trial(draw: st.DrawFn) -> Trial:
     fields: dict[str, Any] = {
         "precision": draw(st.sampled_from(PRECISIONS)),
         "matmul_precision": draw(st.sampled_from(["highest", "high", "medium"])),
+        "emulate": draw(st.booleans()),
         "phase": draw(st.sampled_from(["screen", "sprint", "race", "verify"])),
         "status": draw(st.sampled_from(["ok"] * 8 + ["unstable", "oom", "crashed", "timeout", "unsupported", "error"])),
         "verdict": draw(st.sampled_from(["stable"] * 4 + ["unstable", "unjudged", None])),
@@ -54,6 +55,7 @@ def test_nothing_failed_unstable_unverified_or_too_large_is_recommended(
     own = [each for each in found if each.candidate == answer.candidate]
     well = [each for each in own if each.status == "ok"]
     assert well
+    assert not answer.candidate.emulate
     assert is_reference(answer.candidate) or any(
         each.stability is not None and each.stability.verdict == "stable" for each in well
     )

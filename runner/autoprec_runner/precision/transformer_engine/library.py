@@ -59,7 +59,7 @@ class TransformerEngine:
         return made
 
     def autocast(self, recipe: Any) -> AbstractContextManager[Any]:
-        """Return the context in which layers compute FP8; `fp8_autocast` was its name before version 2.8."""
+        """Return the context in which layers compute FP8; `fp8_autocast` is its older name."""
         if hasattr(self._te, "autocast"):
             context: AbstractContextManager[Any] = self._te.autocast(enabled=True, recipe=recipe)
             return context

@@ -1,5 +1,7 @@
 """Putting other layers in the place of `torch.nn` layers, with everything else as it was."""
 
+import weakref
+from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
@@ -65,7 +67,15 @@ def _dressed(new: nn.Module, old: nn.Module) -> nn.Module:
         # The table itself moves over: a handle that removes its hook later, removes it from this table.
         if isinstance(table, dict):
             table.update(new.__dict__[name])
+            _redirect(table.values(), new)
         new.__dict__[name] = table
     for name, value in old.__dict__.items():
         new.__dict__.setdefault(name, value)
     return new
+
+
+def _redirect(hooks: Iterable[Any], module: nn.Module) -> None:
+    """Have hooks that torch hands their module, by a weak reference of its own, receive the new one."""
+    for hook in hooks:
+        if getattr(hook, "with_module", False):
+            hook.module = weakref.ref(module)
