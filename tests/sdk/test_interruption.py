@@ -28,11 +28,24 @@ def surroundings(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
     }
 
 
+def _listen_to_ctrl_c() -> None:
+    """Take Ctrl-C as a terminal's foreground job does, also where the tests run as a background job that ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def started(command: list[str], folder: Path, surroundings: dict[str, str]) -> Iterator[tuple[Any, int]]:
     """Start a command with a terminal for its stderr; yield the process and the terminal."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(command, cwd=folder, env=surroundings, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=surroundings,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        preexec_fn=_listen_to_ctrl_c,  # noqa: PLW1509 (nothing of ours runs in other threads here)
+    )
     os.close(theirs)
     try:
         yield process, ours
