@@ -9,6 +9,9 @@ from autoprec_probe.errors import UnknownPrecisionError
 
 ENTRY_POINT_GROUP = "autoprec.precisions"
 
+BITSANDBYTES: tuple[str, ...] = ("bnb-nf4", "bnb-nf4-dq", "bnb-fp4", "bnb-fp4-dq", "bnb-int8", "bnb-int8-training")
+"""The strings that quantize weights through bitsandbytes; what follows `bnb-` is the mode."""
+
 BUILT_IN: tuple[str, ...] = (
     "32-true",
     "bf16-mixed",
@@ -18,6 +21,7 @@ BUILT_IN: tuple[str, ...] = (
     "64-true",
     "transformer-engine",
     "transformer-engine-float16",
+    *BITSANDBYTES,
 )
 """The strings that autoprec itself provides, in the order in which tables show them."""
 

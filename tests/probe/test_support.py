@@ -78,8 +78,9 @@ def other(kind: Device) -> Accelerator:
 
 
 def levels(profile: HardwareProfile, device: Device | None = None) -> dict[str, str]:
-    """Return the levels of what PyTorch itself runs; FP8 has its own tests."""
-    table = [each for each in precision_table(profile, device) if FORMATS[each.candidate.precision] != "fp8"]
+    """Return the levels of what PyTorch itself runs; FP8 and bitsandbytes have their own tests."""
+    own = ("fp8", "4-bit", "int8")
+    table = [each for each in precision_table(profile, device) if FORMATS[each.candidate.precision] not in own]
     return {each.candidate.precision: each.level for each in table}
 
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from autoprec_probe.candidate import Candidate, Device
+from autoprec_probe.precision import BITSANDBYTES
 from autoprec_probe.profile import Accelerator, HardwareProfile
 
 Platform = Literal["cpu", "nvidia", "amd", "xpu", "mps", "tpu"]
 """A device together with who made it: AMD's devices call themselves `cuda`, and answer differently."""
 
-NumberFormat = Literal["fp32", "fp64", "bf16", "fp16", "fp8", "emulated-fp8"]
+NumberFormat = Literal["fp32", "fp64", "bf16", "fp16", "fp8", "emulated-fp8", "4-bit", "int8"]
 
 FORMATS: dict[str, NumberFormat] = {
     "32-true": "fp32",
@@ -20,8 +21,9 @@ FORMATS: dict[str, NumberFormat] = {
     "16-true": "fp16",
     "transformer-engine": "fp8",
     "transformer-engine-float16": "fp8",
+    **{each: "int8" if "int8" in each else "4-bit" for each in BITSANDBYTES},
 }
-"""The number format whose arithmetic decides about a built-in precision."""
+"""The number format whose arithmetic decides about a built-in precision; for bitsandbytes, that of the weights."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from autoprec_probe.rules.bitsandbytes import bitsandbytes_gate
 from autoprec_probe.rules.case import Case
 from autoprec_probe.verdict import Verdict
 
@@ -121,5 +122,6 @@ GATES: tuple[Gate, ...] = (
     torch_gate,
     torch_build_gate,
     xla_gate,
+    bitsandbytes_gate,
 )
 """In the order in which they are asked: what no installation can mend comes first."""
