@@ -29,11 +29,12 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.optim import AdamW, Optimizer
 
-from autoprec_probe.precision import BUILT_IN
 from autoprec_runner.engine import Engine
 
 TRUE = {"16-true": torch.float16, "bf16-true": torch.bfloat16, "64-true": torch.float64}
 MIXED = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
+PLAIN = ("32-true", *MIXED, *TRUE)
+"""The precisions that plain PyTorch has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,7 +270,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     warnings.filterwarnings("ignore", module="lightning_fabric")
-    cases = [(precision, index) for index in (0, 1) for precision in BUILT_IN]
+    cases = [(precision, index) for index in (0, 1) for precision in PLAIN]
     rows = [measure(workloads(precision, quick=arguments.quick)[index], precision) for precision, index in cases]
     machine = {"cpu": cpu_model(), "torch": torch.__version__, "threads": torch.get_num_threads()}
     print(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}) if arguments.json else markdown(rows))

@@ -31,6 +31,7 @@ def observe_effective_dtypes(
         gradients=_names(gradients),
         optimizer_state=_names(_state_tensors(optimizer)) if optimizer is not None else None,
         inputs=_names([plugin.convert_input(torch.empty(0))]),
+        note=plugin.report,
     )
 
 

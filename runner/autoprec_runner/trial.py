@@ -58,6 +58,8 @@ class EffectiveDtypes(_Record):
     reduction: str | None = None
     optimizer_state: str | None = None
     inputs: str | None = None
+    note: str | None = None
+    """What the precision says of its conversion: what was left out and why, and what the weights take."""
 
 
 class Trial(_Record):

@@ -111,6 +111,11 @@ class Precision:
         return None
 
     @property
+    def report(self) -> str | None:
+        """What the latest `convert_module` has done and left undone, in sentences for people; None where all is plain."""
+        return None
+
+    @property
     def last_step_skipped(self) -> bool:
         """Whether the latest `optimizer_step` left the parameters alone because gradients were not finite."""
         return False

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from autoprec_probe.candidate import Candidate
-from autoprec_probe.precision import BUILT_IN, ENTRY_POINT_GROUP
+from autoprec_probe.precision import BITSANDBYTES, BUILT_IN, ENTRY_POINT_GROUP
 from autoprec_probe.profile import Cpu, HardwareProfile, Software
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision import (
+    BitsandbytesPrecision,
     DoublePrecision,
     HalfPrecision,
     MixedPrecision,
@@ -26,6 +27,7 @@ CLASSES = {
     "bf16-mixed": MixedPrecision,
     "transformer-engine": TransformerEnginePrecision,
     "transformer-engine-float16": TransformerEnginePrecision,
+    **dict.fromkeys(BITSANDBYTES, BitsandbytesPrecision),
 }
 
 
