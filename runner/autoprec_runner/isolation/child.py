@@ -3,7 +3,7 @@
 import json
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Self
 
@@ -53,7 +53,15 @@ class ChildProcess:
     It may take `memory_limit_bytes` more than it held when it was forked, its descendants included.
     """
 
-    def __init__(self, server: ForkServer, main: str, arguments: Mapping[str, Any], *, memory_limit_bytes: int) -> None:
+    def __init__(
+        self,
+        server: ForkServer,
+        main: str,
+        arguments: Mapping[str, Any],
+        *,
+        memory_limit_bytes: int,
+        preload: Sequence[str] = (),
+    ) -> None:
         self._server = server
         self._memory_limit_bytes = memory_limit_bytes
         self._exit_code: int | None = None
@@ -66,6 +74,7 @@ class ChildProcess:
                 {**arguments, "memory_limit_bytes": memory_limit_bytes},
                 connection=theirs.fileno(),
                 output=self._output.writer,
+                preload=preload,
             )
         except BaseException:
             ours.close()

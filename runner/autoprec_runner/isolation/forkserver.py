@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,23 @@ class ForkServer:
             self._wait_until_ready()
             return True
 
-    def start(self, main: str, arguments: dict[str, Any], *, connection: int, output: int) -> int:
-        """Fork a child that runs `main` ("module:function") with a connection and JSON arguments; return its pid."""
+    def start(
+        self,
+        main: str,
+        arguments: dict[str, Any],
+        *,
+        connection: int,
+        output: int,
+        preload: Sequence[str] = (),
+    ) -> int:
+        """Fork a child that runs `main` ("module:function") with a connection and JSON arguments; return its pid.
+
+        Modules to `preload` are imported by the server, once for this child and all later ones.
+        """
+        request = {"op": "start", "main": main, "arguments": arguments, "preload": list(preload)}
         with self._lock:
             self._wait_until_ready()
-            return int(
-                self._ask({"op": "start", "main": main, "arguments": arguments}, [connection, output])["pid"],
-            )
+            return int(self._ask(request, [connection, output])["pid"])
 
     def ended(self, pid: int) -> bool:
         """Return whether a child has ended; it stays known until it is killed."""

@@ -67,6 +67,10 @@ class Server:
             self._kill({"pid": pid}, [])
 
     def _start(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        for name in request["preload"]:
+            # What cannot be imported here cannot be there either: the child says so.
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
         try:
             pid = os.fork()
             if pid == 0:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from autoprec_probe.candidate import Candidate, Device
+from autoprec_probe.precision import BITSANDBYTES
 from autoprec_runner.isolation.child import ChildError, ChildProcess
 from autoprec_runner.isolation.forkserver import ForkServer
 from autoprec_runner.trial import EffectiveDtypes, Mode
@@ -17,6 +18,8 @@ from autoprec_runner.trials.failure import TrialFailedError, failure_from_answer
 from autoprec_runner.trials.measure import is_stationary, warmup_steps
 
 _WORKER = "autoprec_runner.trials.worker:main"
+_QUANTIZED_LAYERS = ("autoprec_runner.precision.bitsandbytes.layers",)
+"""Takes seconds to import, which would otherwise be paid by every trial of a quantized candidate."""
 KEPT_LOSSES = 256
 
 
@@ -55,6 +58,8 @@ class Prepared(BaseModel):
     """Whether the user gave a metric of their own."""
     threads: int
     torch: str
+    frozen_base: bool = False
+    """Whether most weights of its Linear layers are frozen while something else is trained, as with adapters."""
 
 
 class Activations(BaseModel):
@@ -119,7 +124,13 @@ class TrialSession:
         self.prepare_seconds = 0.0
         self._started = time.monotonic()
         arguments = {**asdict(setting), "candidate": candidate.model_dump(), "perturb": perturb}
-        self._child = ChildProcess(server, _WORKER, arguments, memory_limit_bytes=memory_limit_bytes)
+        self._child = ChildProcess(
+            server,
+            _WORKER,
+            arguments,
+            memory_limit_bytes=memory_limit_bytes,
+            preload=_QUANTIZED_LAYERS if candidate.precision in BITSANDBYTES else (),
+        )
 
     @property
     def wall_seconds(self) -> float:
