@@ -112,7 +112,7 @@ class Precision:
 
     @property
     def report(self) -> str | None:
-        """What the latest `convert_module` has done and left undone, in sentences for people; None where all is plain."""
+        """What the latest `convert_module` has done and left undone, in sentences; None where nothing needs saying."""
         return None
 
     @property

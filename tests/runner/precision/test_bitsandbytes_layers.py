@@ -90,8 +90,9 @@ def test_gradients_are_nearly_those_of_the_linear_layer(mode: Mode, shape: tuple
 @pytest.mark.parametrize("mode", FOUR_BIT)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
 def test_four_bits_compute_in_the_dtype_that_was_asked_for(mode: Mode, dtype: torch.dtype) -> None:
-    layer = quantized(mode, dtype=dtype).eval()
+    layer = quantized(mode, dtype=dtype)
     weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).float()
+    layer.eval()
     x = batch(64, 128, dtype=torch.float32)
     with torch.no_grad():
         error = relative(layer(x), nn.functional.linear(x, weight, layer.bias))
@@ -138,11 +139,10 @@ def test_bitsandbytes_itself_still_fails_there(in_features: int, out_features: i
 @needs_fused_kernel
 @pytest.mark.parametrize(("in_features", "out_features"), [(64, 32), (128, 64), (192, 96)])
 def test_the_fused_kernel_takes_multiples_of_64_inputs_and_32_outputs(in_features: int, out_features: int) -> None:
-    layer = quantized("nf4", linear(in_features, out_features)).eval()
-    with torch.no_grad():
-        layer(batch(2, in_features))
+    layer = quantized("nf4", linear(in_features, out_features))
     assert layers.fits_fused_kernel(out_features, in_features)
-    assert _is_packed(layer.weight)
+    assert not _is_packed(layer.weight)
+    assert _is_packed(layer.eval().weight)
 
 
 @pytest.mark.parametrize("mode", FOUR_BIT)

@@ -78,11 +78,23 @@ class Linear4bit(bnb.nn.Linear4bit):  # type: ignore[misc]
             return
         _set_four_bits(self.weight, drawn(self), state.quant_type, self.compute_dtype, nested=state.nested)
 
+    def train(self, mode: bool = True) -> Any:  # noqa: FBT001, FBT002 (torch's signature)
+        """Set the mode; evaluation is prepared for here, so that the first forward takes no longer than others."""
+        super().train(mode)
+        if not mode and self._has_fused_kernel and getattr(self.weight, "quant_state", None) is not None:
+            _pack_for_cpu(self.weight)
+        return self
+
+    @property
+    def _has_fused_kernel(self) -> bool:
+        fits = fits_fused_kernel(self.out_features, self.in_features)
+        return FUSED_ON_CPU and fits and self.compute_dtype is torch.bfloat16 and self.weight.device.type == "cpu"
+
     def _takes_fused_kernel(self, rows: Tensor, bias: Tensor | None) -> bool:
-        if not FUSED_ON_CPU or self.training or rows.device.type != "cpu" or rows.dtype is not torch.bfloat16:
+        if self.training or not self._has_fused_kernel or not rows.numel():
             return False
-        needs_gradient = torch.is_grad_enabled() and (rows.requires_grad or (bias is not None and bias.requires_grad))
-        return not needs_gradient and rows.numel() > 0 and fits_fused_kernel(self.out_features, self.in_features)
+        needs_gradient = rows.requires_grad or (bias is not None and bias.requires_grad)
+        return not (needs_gradient and torch.is_grad_enabled())
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:  # noqa: FBT001, FBT002 (torch's signature)
         _unpack_from_cpu(self.weight)

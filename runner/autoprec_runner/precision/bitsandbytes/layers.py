@@ -5,6 +5,7 @@ and the references of an optimizer stay.
 """
 
 import torch
+import torch._dynamo  # the kernels would load it at their first call, in the middle of a measurement
 from torch import nn
 
 from autoprec_runner.errors import PrecisionError
