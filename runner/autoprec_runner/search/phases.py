@@ -7,7 +7,7 @@ from autoprec_probe.support import Support
 from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.race import contenders, race
-from autoprec_runner.search.screen import judged
+from autoprec_runner.search.screen import Unfit, judged, unfit
 from autoprec_runner.search.sprint import Pace, recording, sprint, sprint_prepared
 from autoprec_runner.search.verify import verify, verify_alone
 from autoprec_runner.trial import Trial
@@ -54,18 +54,28 @@ class Phases:
 
     def _screen(self, candidates: Iterable[Candidate]) -> list[Support]:
         bench, question = self._bench, self._bench.question
-        verdicts = [judged(each, question.profile, question.device) for each in candidates]
-        for support in verdicts:
-            if not support.can_run:
+        runnable = []
+        for support in (judged(each, question.profile, question.device) for each in candidates):
+            refusal = self._refusal(support)
+            if refusal is None:
+                runnable.append(support)
+            else:
                 bench.record(
                     bench.records().refused(
                         support,
                         status="unsupported",
-                        reason=support.reason,
-                        remedy=support.remedy,
+                        reason=refusal.reason,
+                        remedy=refusal.remedy,
                     ),
                 )
-        return [support for support in verdicts if support.can_run]
+        return runnable
+
+    def _refusal(self, support: Support) -> Support | Unfit | None:
+        """Return why a candidate is not tried: it cannot run, or makes no sense here and nobody asked for it."""
+        if not support.can_run:
+            return support
+        asked_for = self._bench.question.candidates is not None
+        return None if asked_for else unfit(support.candidate, self._bench.records().prepared)
 
     def _reference(self) -> Contender | None:
         question, bench, pace = self._bench.question, self._bench, self._pace

@@ -14,6 +14,10 @@ MEASUREMENT_VERSION = 1
 """Raised when trials are measured or judged differently, so that older answers are not taken for current ones."""
 
 
+DECISIVE_PACKAGES = ("bitsandbytes", "transformer-engine")
+"""Packages that candidates need: once one is installed or another version of it, the question is a new one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """Which precision for this workload on this machine?"""
@@ -53,5 +57,6 @@ class Question:
             self.budget_seconds,
             self.seed,
             self.memory_limit_bytes,
+            [self.profile.software.packages.get(name) for name in DECISIVE_PACKAGES],
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,8 +1,11 @@
 """The first phase: which candidates are worth a trial, decided without running anything."""
 
+from dataclasses import dataclass
+
 from autoprec_probe import Candidate, HardwareProfile, Support, known_precisions, matmul_options, support
 from autoprec_probe.candidate import Device, Strategy
-from autoprec_probe.precision import BUILT_IN
+from autoprec_probe.precision import BITSANDBYTES, BUILT_IN
+from autoprec_runner.trials.session import Prepared
 
 _LAST = ("64-true",)
 """Tried after all others: it is wanted only where fp32 itself is not good enough."""
@@ -24,10 +27,11 @@ def in_trial_order(
     profile: HardwareProfile,
     device: Device,
 ) -> tuple[Candidate, ...]:
-    """Order candidates so that the likely best come early: natively supported first, double precision last."""
+    """Order candidates so that the likely best come early: native before emulated, quantized late, double last."""
 
-    def promise(candidate: Candidate) -> tuple[bool, bool]:
-        return candidate.precision in _LAST, judged(candidate, profile, device).level != "native"
+    def promise(candidate: Candidate) -> tuple[bool, bool, bool]:
+        emulated = judged(candidate, profile, device).level != "native"
+        return candidate.precision in _LAST, emulated, candidate.precision in BITSANDBYTES
 
     return tuple(sorted(candidates, key=promise))
 
@@ -39,3 +43,37 @@ def judged(candidate: Candidate, profile: HardwareProfile, device: Device) -> Su
     from autoprec_runner.precision.registry import plugin_class  # noqa: PLC0415 (loads torch, for plugins alone)
 
     return plugin_class(candidate.precision).supports(candidate, profile, device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfit:
+    """Why a candidate that would run is not tried unless it is asked for, and what to do instead."""
+
+    reason: str
+    remedy: str
+
+
+def unfit(candidate: Candidate, prepared: Prepared) -> Unfit | None:
+    """Return why a candidate makes no sense for a workload, None if it does.
+
+    Quantized weights are for inference, and for training where they are a frozen base below adapters; the one mode that
+    trains them is for nothing else.
+    """
+    precision = candidate.precision
+    if precision not in BITSANDBYTES:
+        return None
+    if precision == "bnb-int8-training":
+        if prepared.mode == "train":
+            return None
+        return Unfit(
+            reason=f"{precision} keeps weights in 16 bit and rounds them anew at every forward, which only training "
+            "needs.",
+            remedy="Use bnb-int8 for inference.",
+        )
+    if prepared.mode == "inference" or prepared.frozen_base:
+        return None
+    return Unfit(
+        reason=f"{precision} freezes the weights that it quantizes, and this workload trains them.",
+        remedy="Freeze the base and train adapters on it (LoRA), use bnb-int8-training, or name it in candidates= to "
+        "try it all the same.",
+    )

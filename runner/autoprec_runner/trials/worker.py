@@ -116,6 +116,7 @@ class Worker:
         self._task = task = resolve(workload, mode=self._mode, seed=arguments["seed"])
         self._mode = task.mode
         parameters = sum(parameter.numel() for parameter in task.model.parameters())
+        frozen_base = _has_frozen_base(task.model)
         self._set_up()
         self._memory.reset()
         return {
@@ -131,6 +132,7 @@ class Worker:
             "has_metric": task.metric_of is not None,
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
+            "frozen_base": frozen_base,
         }
 
     def run(self, max_steps: int, max_seconds: float, *, observe: bool) -> dict[str, Any]:
@@ -249,6 +251,13 @@ def _enter_surroundings(arguments: dict[str, Any]) -> None:
     os.environ["TMPDIR"] = arguments["temporary"]
     tempfile.tempdir = None
     Path(arguments["temporary"]).mkdir(parents=True, exist_ok=True)
+
+
+def _has_frozen_base(model: torch.nn.Module) -> bool:
+    weights = {each.weight for each in model.modules() if isinstance(each, torch.nn.Linear)}
+    frozen = sum(each.numel() for each in weights if not each.requires_grad)
+    is_trained = any(each.requires_grad for each in model.parameters())
+    return is_trained and 2 * frozen > sum(each.numel() for each in weights)
 
 
 def _seed(seed: int) -> None:

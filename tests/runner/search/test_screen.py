@@ -1,0 +1,90 @@
+"""Which candidates are tried for which workload, decided before anything runs."""
+
+import pytest
+import torch
+from torch import nn
+
+from autoprec_probe import Candidate, Cpu, HardwareProfile, Software
+from autoprec_probe.precision import BITSANDBYTES, BUILT_IN
+from autoprec_runner.search.question import Question
+from autoprec_runner.search.screen import default_candidates, unfit
+from autoprec_runner.trial import Mode
+from autoprec_runner.trials.session import Prepared
+from autoprec_runner.trials.worker import _has_frozen_base
+
+FREEZING = tuple(each for each in BITSANDBYTES if each != "bnb-int8-training")
+
+
+def machine(bitsandbytes: str | None = "0.50.2") -> HardwareProfile:
+    return HardwareProfile(
+        system="Linux",
+        cpu=Cpu(architecture="x86_64", features=("avx2", "avx512_bf16", "avx512_vnni", "avx512f")),
+        software=Software(python="3.11.0", packages={"torch": "2.13.0", "bitsandbytes": bitsandbytes}),
+    )
+
+
+def prepared(mode: Mode, *, frozen_base: bool = False) -> Prepared:
+    return Prepared(
+        mode=mode,
+        fingerprint="f",
+        workload_key="k",
+        name="n",
+        description="d",
+        assumptions=(),
+        batch_size=1,
+        tokens_per_batch=None,
+        parameters=1,
+        threads=1,
+        torch="2.13.0",
+        frozen_base=frozen_base,
+    )
+
+
+def refused(mode: Mode, *, frozen_base: bool = False) -> set[str]:
+    workload = prepared(mode, frozen_base=frozen_base)
+    return {each for each in BUILT_IN if unfit(Candidate(precision=each), workload)}
+
+
+def test_quantized_modes_are_tried_for_inference_except_the_one_for_training() -> None:
+    assert {"bnb-int8-training"} == refused("inference")
+
+
+def test_for_training_only_the_mode_that_trains_quantized_weights_is_tried() -> None:
+    assert set(FREEZING) == refused("train")
+
+
+def test_adapters_on_a_frozen_base_are_tried_with_every_mode() -> None:
+    assert set() == refused("train", frozen_base=True)
+
+
+@pytest.mark.parametrize("precision", FREEZING)
+def test_the_refusal_says_why_and_what_to_do(precision: str) -> None:
+    why = unfit(Candidate(precision=precision), prepared("train"))
+    assert why is not None
+    assert f"{precision} freezes the weights that it quantizes" in why.reason
+    assert "adapters" in why.remedy
+    assert "bnb-int8-training" in why.remedy
+
+
+def test_quantized_candidates_come_after_the_others_that_are_native() -> None:
+    order = [each.precision for each in default_candidates(machine(), "cpu", "single")]
+    assert order.index("bf16-true") < order.index("bnb-nf4") < order.index("16-mixed") < order.index("64-true")
+    assert set(BUILT_IN) <= set(order)
+
+
+def test_installing_bitsandbytes_makes_the_question_a_new_one() -> None:
+    candidates = (Candidate(precision="bnb-nf4"),)
+    identities = {
+        Question(source="{}", profile=machine(version), device="cpu").identity(prepared("inference"), candidates)
+        for version in (None, "0.49.0", "0.50.2")
+    }
+    assert 3 == len(identities)
+
+
+def test_a_frozen_base_is_told_by_most_of_its_linear_weights() -> None:
+    base = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64)).requires_grad_(requires_grad=False)
+    assert not _has_frozen_base(base)  # nothing is trained
+    assert _has_frozen_base(nn.Sequential(base, nn.Linear(64, 2)))
+    assert _has_frozen_base(nn.ModuleDict({"base": base, "lora": nn.ParameterList([torch.zeros(2, 64)])}))
+    assert not _has_frozen_base(nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 2).requires_grad_(requires_grad=False)))
+    assert not _has_frozen_base(nn.Sequential(nn.Conv2d(1, 1, 1)))
