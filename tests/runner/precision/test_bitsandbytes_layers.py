@@ -292,6 +292,18 @@ def test_a_weight_put_in_place_of_the_quantized_one_is_used(mode: Mode) -> None:
     assert (64, 128) == layer.to("cpu").state_dict()["weight"].shape
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("inputs", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("outer", [torch.float16, torch.bfloat16], ids=str)
+def test_an_autocast_around_does_not_matter(mode: Mode, inputs: torch.dtype, outer: torch.dtype) -> None:
+    layer, x = quantized(mode), batch(2, 3, 128, dtype=inputs).requires_grad_()
+    with torch.autocast("cpu", dtype=outer):
+        output = layer(x)
+    output.float().sum().backward()
+    assert inputs == output.dtype
+    assert relative(output.detach(), linear()(x.float()).detach()) < ERRORS[mode]
+
+
 def test_outliers_are_multiplied_apart() -> None:
     layer, x = quantized("int8").eval(), batch(5, 128)
     x[:, 3] = 200.0

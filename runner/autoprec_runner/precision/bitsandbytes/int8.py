@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import linear
 
 from autoprec_runner.precision.bitsandbytes.common import (
@@ -47,6 +47,8 @@ class Int8Weight(bnb.nn.Int8Params):  # type: ignore[misc]
 
 class Linear8bit(bnb.nn.Linear8bitLt):  # type: ignore[misc]
     """A Linear whose weight is int8, multiplied by LLM.int8()."""
+
+    compute_dtype: torch.dtype
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x W^T + b in the dtype of x."""
@@ -95,6 +97,8 @@ class Linear8bit(bnb.nn.Linear8bitLt):  # type: ignore[misc]
 class Linear8bitTraining(bnb.nn.Linear8bitLt):  # type: ignore[misc]
     """A Linear with a trainable weight in 16 bit, rounded to int8 at every forward."""
 
+    compute_dtype: torch.dtype
+
     def forward(self, x: Tensor) -> Tensor:
         """Return x W^T + b in the dtype of x."""
         # A fresh state: bitsandbytes reuses the rounded weight of a kept one while there are gradients.
@@ -129,8 +133,9 @@ def _set_int8(weight: Any, source: Tensor, where: torch.device | None = None) ->
     weight.data, weight.SCB = data.to(home), scales.to(home)
 
 
-def _multiply_int8(layer: nn.Linear, x: Tensor, state: Any) -> Tensor:
-    rows = as_rows(x, layer.in_features)
-    bias = None if layer.bias is None else layer.bias.to(x.dtype)
-    output = bnb.matmul(rows, layer.weight, bias=bias, state=state)
+def _multiply_int8(layer: Any, x: Tensor, state: Any) -> Tensor:
+    rows = as_rows(x, layer.in_features).to(layer.compute_dtype)
+    bias = None if layer.bias is None else layer.bias.to(rows.dtype)
+    with torch.autocast(x.device.type, enabled=False):  # its backward expects what forward was given
+        output = bnb.matmul(rows, layer.weight, bias=bias, state=state)
     return in_shape_of(output.to(x.dtype), x, layer.out_features)

@@ -4,6 +4,8 @@ A layer keeps its identity: its class changes, and so does the class of its weig
 and the references of an optimizer stay.
 """
 
+from typing import Any
+
 import torch
 import torch._dynamo  # the kernels would load it at their first call, in the middle of a measurement
 from torch import nn
@@ -27,6 +29,8 @@ __all__ = ["FUSED_ON_CPU", "QUANTIZED", "fits_fused_kernel", "quantize"]
 QUANTIZED = (bnb.nn.Linear4bit, bnb.nn.Linear8bitLt)
 """What a layer of bitsandbytes is an instance of, whoever made it."""
 
+_CLASSES: dict[Mode, Any] = {"int8": Linear8bit, "int8-training": Linear8bitTraining}
+
 
 def quantize(layer: nn.Linear, mode: Mode, dtype: torch.dtype, work_device: torch.device | None = None) -> None:
     """Turn a Linear into the layer of `mode`, in place; a weight that is quantized already, by a tie, stays.
@@ -46,15 +50,13 @@ def quantize(layer: nn.Linear, mode: Mode, dtype: torch.dtype, work_device: torc
             "Load its weights first (model.to_empty(device=...), then load_state_dict).",
         )
     where = work_device or layer.weight.device
-    if mode == "int8-training":
-        layer.__class__ = Linear8bitTraining
-        layer.weight.data = layer.weight.data.to(dtype)
-    elif is_int8(mode):
-        layer.__class__ = Linear8bit
-        make_int8(layer.weight, where)
-    else:
-        layer.__class__ = Linear4bit
-        layer.compute_dtype = dtype  # type: ignore[assignment]
+    layer.__class__ = _CLASSES.get(mode, Linear4bit)
+    layer.compute_dtype = dtype  # type: ignore[assignment]
+    if not is_int8(mode):
         make_four_bits(layer.weight, mode.removesuffix("-dq"), dtype, where, nested=mode.endswith("-dq"))
-    if is_int8(mode):
-        layer.state = int8_state(has_fp16_weights=mode == "int8-training")
+        return
+    layer.state = int8_state(has_fp16_weights=mode == "int8-training")
+    if mode == "int8-training":
+        layer.weight.data = layer.weight.data.to(dtype)
+    else:
+        make_int8(layer.weight, where)
