@@ -7,6 +7,7 @@ express what was measured, that is an error with the way out: nothing close to i
 from typing import TYPE_CHECKING, Any
 
 from autoprec_probe.candidate import Candidate, Device
+from autoprec_probe.precision import BITSANDBYTES
 from autoprec_runner.trial import Mode
 
 if TYPE_CHECKING:
@@ -146,8 +147,24 @@ def _deepspeed_way_out(candidate: Candidate) -> str:
 
 def _require(candidate: Candidate, framework: str, known: Any, way_out: str = "") -> None:
     if candidate.precision not in known:
-        way_out = way_out or f" Use autoprec.Engine(precision={candidate.precision!r})."
+        engine = f" Use autoprec.Engine(precision={candidate.precision!r})."
+        way_out = way_out or _quantized_way_out(candidate, framework) + engine
         raise ExportError(f"{framework} cannot express {candidate.precision}.{way_out}")
+
+
+def _quantized_way_out(candidate: Candidate, framework: str) -> str:
+    """Say how the framework gets quantized layers, which are no setting but other modules."""
+    mode = candidate.precision.removeprefix("bnb-")
+    if candidate.precision not in BITSANDBYTES:
+        return ""
+    if framework in {"Fabric", "Trainer"}:
+        return f" With a CUDA device it takes them as a plugin: plugins=BitsandbytesPrecision(mode={mode!r})."
+    if mode == "int8-training":
+        return " Replace the model's Linear layers by bitsandbytes.nn.Linear8bitLt."
+    double = ", bnb_4bit_use_double_quant=True" if mode.endswith("-dq") else ""
+    four_bits = f"load_in_4bit=True, bnb_4bit_quant_type={mode.removesuffix('-dq')!r}{double}"
+    options = "load_in_8bit=True" if mode == "int8" else four_bits
+    return f" Load a model of transformers with quantization_config=BitsAndBytesConfig({options})."
 
 
 def _require_default_matmul(candidate: Candidate, framework: str, rest: str) -> None:

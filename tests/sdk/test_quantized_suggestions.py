@@ -52,6 +52,7 @@ def test_a_4_bit_mode_is_picked_for_memory_with_its_error_and_the_memory_before_
     reasons = " ".join(answer.reasons)
     assert "differ from fp32 by" in reasons
     assert "for 32-true" in reasons
+    assert note in answer.reasons
     assert ask(tmp_path, 0.2, ["bf16-true", "bnb-nf4", "bnb-nf4-dq"]).remembered
 
 

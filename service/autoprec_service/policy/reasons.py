@@ -28,12 +28,19 @@ def _reasons(choice: Choice, field: Field) -> Iterator[str]:
         yield f"{listed(riskier)} {verb} as good within the noise, and {pick.name} carries less numeric risk."
     if pick.stability and not pick.is_reference:
         yield pick.stability.sentence
+    if note := _note(pick):
+        yield note
     if promising := [each.name for each in field.unverified if _is_better(each, pick, field)]:
         yield f"{listed(promising)} measured better and could not be verified; a larger budget may tell."
     if disturbed := disturbed_by(pick):
         yield disturbed
     if limit := field.constraints.max_memory_bytes:
         yield f"Its peak memory of {told_memory(pick)} stays within max_memory ({size(limit)})."
+
+
+def _note(pick: Evidence) -> str | None:
+    """Return what the precision says of its conversion: what it left out, and what weights take."""
+    return pick.trial.effective_dtypes.note if pick.trial.effective_dtypes else None
 
 
 def unstable_because(evidence: Evidence) -> str:
