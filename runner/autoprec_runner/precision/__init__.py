@@ -1,5 +1,8 @@
 """What each precision does to a model, its inputs, its gradients and its optimizer."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from autoprec_runner.precision.base import Precision
 from autoprec_runner.precision.conversion import convert_tensors, move_to_device
 from autoprec_runner.precision.double import DoublePrecision
@@ -8,8 +11,12 @@ from autoprec_runner.precision.mixed import MixedPrecision
 from autoprec_runner.precision.resolve import resolve_precision
 from autoprec_runner.precision.transformer_engine import TransformerEnginePrecision
 
+if TYPE_CHECKING:
+    from autoprec_runner.precision.fsdp import FSDPPrecision
+
 __all__ = [
     "DoublePrecision",
+    "FSDPPrecision",
     "HalfPrecision",
     "MixedPrecision",
     "Precision",
@@ -18,3 +25,12 @@ __all__ = [
     "move_to_device",
     "resolve_precision",
 ]
+
+_LAZY = {"FSDPPrecision": "autoprec_runner.precision.fsdp"}
+"""Plugins that load what most users do without: a second of torch.distributed."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
