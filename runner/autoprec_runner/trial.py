@@ -58,6 +58,8 @@ class EffectiveDtypes(_Record):
     reduction: str | None = None
     optimizer_state: str | None = None
     inputs: str | None = None
+    master_weights: str | None = None
+    """The weights that the optimizer updates, where they are not the parameters themselves (DeepSpeed)."""
 
 
 class Trial(_Record):

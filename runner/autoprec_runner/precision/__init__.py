@@ -12,9 +12,11 @@ from autoprec_runner.precision.resolve import resolve_precision
 from autoprec_runner.precision.transformer_engine import TransformerEnginePrecision
 
 if TYPE_CHECKING:
+    from autoprec_runner.precision.deepspeed import DeepSpeedPrecision
     from autoprec_runner.precision.fsdp import FSDPPrecision
 
 __all__ = [
+    "DeepSpeedPrecision",
     "DoublePrecision",
     "FSDPPrecision",
     "HalfPrecision",
@@ -26,8 +28,11 @@ __all__ = [
     "resolve_precision",
 ]
 
-_LAZY = {"FSDPPrecision": "autoprec_runner.precision.fsdp"}
-"""Plugins that load what most users do without: a second of torch.distributed."""
+_LAZY = {
+    "DeepSpeedPrecision": "autoprec_runner.precision.deepspeed",
+    "FSDPPrecision": "autoprec_runner.precision.fsdp",
+}
+"""Plugins for strategies that most users do without; torch's FSDP takes a second to import."""
 
 
 def __getattr__(name: str) -> Any:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from platformdirs import user_cache_dir
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE))  # the models are shared with scripts that run in processes of their own
+COMPILED = Path(user_cache_dir("autoprec")) / "torch_extensions"
 Launch = Callable[..., Any]
 
 
@@ -34,6 +36,8 @@ def launch(tmp_path_factory: pytest.TempPathFactory) -> Launch:
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(free_port()),
             "OMP_NUM_THREADS": "1",
+            # What DeepSpeed compiles at its first start in about a minute is kept for the next run.
+            "TORCH_EXTENSIONS_DIR": os.environ.get("TORCH_EXTENSIONS_DIR", str(COMPILED)),
             "PYTHONPATH": str(HERE),
         }
         logs = [folder / f"{rank}.log" for rank in range(processes)]
