@@ -9,6 +9,7 @@ from strategy_models import batches, is_first, make_net, make_optimizer, train
 
 from autoprec_runner.engine import Engine
 from autoprec_runner.errors import PrecisionError
+from autoprec_runner.precision import DeepSpeedPrecision
 
 ALL = ("32-true", "bf16-mixed", "16-mixed", "bf16-true")
 
@@ -99,6 +100,12 @@ def inference(zero_stage: int) -> torch.Tensor:
     return output
 
 
+def guide() -> dict[str, Any]:
+    """Train as the guide's example says: DeepSpeed with mixed precision."""
+    plugin = DeepSpeedPrecision(precision="16-mixed", device="cpu")
+    return trained(Engine(strategy="deepspeed", precision=plugin, accelerator="cpu", zero_stage=2))
+
+
 def removed_from_deepspeed() -> str:
     import deepspeed  # noqa: PLC0415 (DeepSpeed chooses its device as it is imported)
 
@@ -130,6 +137,7 @@ def main(result: Path, which: str) -> None:
         found["method"] = marked_method()
         found["inference"] = [inference(2), inference(3)]
         found["refusals"] = refusals()
+        found["guide"] = guide()
         found["removed"] = removed_from_deepspeed()
     found["closed"] = not torch.distributed.is_initialized()
     if is_first():

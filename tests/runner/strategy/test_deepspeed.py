@@ -79,6 +79,13 @@ def test_a_mixed_precision_is_autocast_over_float32_parameters(
 
 
 @needs_deepspeed
+def test_the_example_of_the_guide_trains(one: dict[str, Any]) -> None:
+    found = one["guide"]
+    assert sum(found["losses"][-5:]) < sum(found["losses"][:5])
+    assert ("float32", "float16") == (found["dtypes"]["parameters"], found["dtypes"]["compute"])
+
+
+@needs_deepspeed
 def test_an_engine_is_not_affected_by_the_autocast_of_one_before(one: dict[str, Any]) -> None:
     assert one["32-true 2"] == one["again"]
 
