@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from autoprec_probe.candidate import Candidate, Device, MatmulPrecision
+from autoprec_probe.candidate import Candidate, Device, MatmulPrecision, Strategy
 from autoprec_probe.errors import ForeignPrecisionError
 from autoprec_probe.precision import BUILT_IN
 from autoprec_probe.profile import HardwareProfile
@@ -65,9 +65,14 @@ def _case(candidate: Candidate, profile: HardwareProfile, device: Device) -> Cas
     return Case(candidate=candidate, profile=profile, device=device, accelerator=next(readable, None))
 
 
-def precision_table(profile: HardwareProfile, device: Device | None = None) -> tuple[Support, ...]:
-    """Return the verdict on every built-in precision, in the order in which tables show them."""
-    return tuple(support(Candidate(precision=precision), profile, device) for precision in BUILT_IN)
+def precision_table(
+    profile: HardwareProfile,
+    device: Device | None = None,
+    strategy: Strategy = "single",
+) -> tuple[Support, ...]:
+    """Return the verdict on every built-in precision under a strategy, in the order in which tables show them."""
+    candidates = (Candidate(precision=precision, strategy=strategy) for precision in BUILT_IN)
+    return tuple(support(each, profile, device) for each in candidates)
 
 
 def matmul_options(profile: HardwareProfile, device: Device | None = None) -> tuple[MatmulPrecision, ...]:

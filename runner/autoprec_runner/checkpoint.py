@@ -3,7 +3,7 @@
 import os
 import pickle
 import uuid
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -27,19 +27,28 @@ class Stateful(Protocol):
         """Take over a state."""
 
 
-def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any], plugin: Precision) -> None:
-    """Write `state` to `path`, with state dicts in place of stateful objects and the precision's state beside them.
+def collect(
+    state: Mapping[str, Any],
+    plugin: Precision,
+    state_of: Callable[[Stateful], dict[str, Any]],
+) -> dict[str, Any]:
+    """Return what a checkpoint holds: state dicts in place of stateful objects, and the precision's state."""
+    content = {key: state_of(value) if isinstance(value, Stateful) else value for key, value in state.items()}
+    content.setdefault(PRECISION_KEY, plugin.state_dict())
+    return content
+
+
+def write_checkpoint(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
+    """Write `content` to `path`.
 
     The file appears under its name only when it is complete; an older one stays untouched until then.
     """
-    content = {key: value.state_dict() if isinstance(value, Stateful) else value for key, value in state.items()}
-    content.setdefault(PRECISION_KEY, plugin.state_dict())
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         with partial.open("xb") as file:
-            torch.save(content, file)
+            torch.save(dict(content), file)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
@@ -47,25 +56,22 @@ def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any], plug
         partial.unlink(missing_ok=True)
 
 
-def load_checkpoint(
-    path: str | os.PathLike[str],
-    state: MutableMapping[str, Any] | None,
+def restore(
+    content: dict[str, Any],
+    state: MutableMapping[str, Any],
     plugin: Precision,
+    load_state: Callable[[Stateful, dict[str, Any]], None],
     *,
+    path: str | os.PathLike[str],
     strict: bool = True,
 ) -> dict[str, Any]:
-    """Restore the objects in `state` and the precision from `path`; return what is left over.
+    """Restore the objects in `state` and the precision from what was read from `path`; return what is left over.
 
-    Stateful objects load their state, other entries of `state` are replaced. Without `state` nothing is restored and
-    the whole content is returned, tensors on the CPU.
+    Stateful objects load their state, other entries of `state` are replaced.
 
     Raises:
-        PrecisionError: The file holds objects other than tensors and plain values; or `strict`, and `state` asks for
-            something that it does not hold.
+        PrecisionError: `strict`, and `state` asks for something that `content` does not hold.
     """
-    content = _read(path)
-    if not state:
-        return content
     missing = [key for key in state if key not in content]
     if missing and strict:
         raise PrecisionError(
@@ -76,13 +82,18 @@ def load_checkpoint(
         plugin.load_state_dict(content.pop(PRECISION_KEY, {}))
     for key in [key for key in state if key in content]:
         if isinstance(state[key], Stateful):
-            state[key].load_state_dict(content.pop(key))
+            load_state(state[key], content.pop(key))
         else:
             state[key] = content.pop(key)
     return content
 
 
-def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what `write_checkpoint` wrote, tensors on the CPU.
+
+    Raises:
+        PrecisionError: The file holds objects other than tensors and plain values.
+    """
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -12,7 +12,6 @@ from torch.optim import Optimizer
 
 from autoprec_probe.candidate import MatmulPrecision
 from autoprec_runner.accelerator import resolve_device
-from autoprec_runner.checkpoint import load_checkpoint, save_checkpoint
 from autoprec_runner.effective import observe_effective_dtypes
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.forward import PrecisionMethod, precision_method
@@ -22,6 +21,8 @@ from autoprec_runner.precision.base import Precision
 from autoprec_runner.precision.contexts import Float32Matmul
 from autoprec_runner.precision.conversion import move_to_device
 from autoprec_runner.precision.resolve import resolve_precision
+from autoprec_runner.strategy.base import OptimizerFactory, made_optimizer
+from autoprec_runner.strategy.registry import make_strategy
 from autoprec_runner.trial import EffectiveDtypes
 
 _MATMUL_PRECISIONS = (None, "highest", "high", "medium")
@@ -32,10 +33,11 @@ class Engine:
 
     Args:
         precision: A precision string, an alias or a plugin; ``32-true`` unless `plugins` says otherwise.
-        strategy: Who owns the step.
+        strategy: Who owns the step: ``single``, or ``fsdp`` or ``deepspeed`` in processes that share the model.
         accelerator: ``auto``, ``cpu``, ``gpu``, ``cuda``, ``xpu``, ``mps``, or one device such as ``cuda:1``.
         plugins: A precision plugin, in place of `precision`.
         matmul_precision: What float32 matrix products may use inside forward and backward; None leaves torch's setting.
+        options: What the strategy takes, such as ``zero_stage=2`` for ``deepspeed``; see its class.
 
     Raises:
         PrecisionError: Something that was asked for is unknown, missing on this machine, or contradicts another option.
@@ -48,15 +50,17 @@ class Engine:
         accelerator: str = "auto",
         plugins: Precision | Sequence[Precision] | None = None,
         matmul_precision: MatmulPrecision | None = None,
+        **options: Any,
     ) -> None:
         if matmul_precision not in _MATMUL_PRECISIONS:
             raise PrecisionError(
                 f"Unknown matmul_precision {matmul_precision!r}; allowed: highest, high, medium, or None.",
             )
-        self._device = resolve_device(accelerator)
-        self._strategy = strategy
+        device = resolve_device(accelerator)
+        self._strategy = make_strategy(strategy, options)
         self._matmul_precision = matmul_precision
-        self._plugin = resolve_precision(_choose(precision, plugins), device=self._device.type, strategy=strategy)
+        self._plugin = resolve_precision(_choose(precision, plugins), device=device.type, strategy=strategy)
+        self._device = self._strategy.connect(device)
 
     @property
     def precision_plugin(self) -> Precision:
@@ -71,40 +75,66 @@ class Engine:
     @property
     def strategy(self) -> str:
         """Who owns the step."""
-        return self._strategy
+        return self._strategy.name
+
+    @property
+    def rank(self) -> int:
+        """The number of this process among those that share the step; 0 is the one that writes files."""
+        return self._strategy.rank
+
+    @property
+    def world_size(self) -> int:
+        """How many processes share the step."""
+        return self._strategy.world_size
 
     @property
     def matmul_precision(self) -> MatmulPrecision | None:
         """What float32 matrix products may use inside forward and backward."""
         return self._matmul_precision
 
-    def setup(self, model: nn.Module, *optimizers: Optimizer, move_to_device: bool = True) -> Any:
+    def setup(
+        self,
+        model: nn.Module,
+        *optimizers: Optimizer | OptimizerFactory,
+        move_to_device: bool = True,
+    ) -> Any:
         """Set up a model and its optimizers.
+
+        Args:
+            model: The model; its `forward` is run in this precision from now on. Doing so again changes nothing.
+            optimizers: Its optimizers, or callables that make one of the model once it is in its final form.
+            move_to_device: Whether to move the model to the engine's device.
 
         Returns:
             The model, or the model and its optimizers as a tuple if there are any.
-        """
-        model = self.setup_module(model, move_to_device=move_to_device)
-        return (model, *map(self._setup_optimizer, optimizers)) if optimizers else model
-
-    def setup_module(self, model: nn.Module, *, move_to_device: bool = True) -> nn.Module:
-        """Convert a model in place, move it to the device and run its `forward` in this precision from now on.
-
-        Doing so again changes nothing. Copies and pickles of the model keep the precision.
 
         Raises:
-            PrecisionError: Not a module, or one that another engine has set up.
+            PrecisionError: Not a module, one that another engine has set up, or what is no optimizer.
         """
         if not isinstance(model, nn.Module):
             raise PrecisionError(f"setup() takes a torch.nn.Module first, got {type(model).__name__}.")
         present = precision_method(model)
         if present is not None:
-            return self._accept_set_up(model, present)
+            model = self._accept_set_up(model, present)
+            return (model, *(self._setup_optimizer(each, model) for each in optimizers)) if optimizers else model
+        given = [self._accept_optimizer(each) for each in optimizers]
         model = self._plugin.convert_module(model)
         if move_to_device:
             model = model.to(self._device)
+        model, made = self._strategy.setup(model, given, self._plugin)
         self._put_precision_on(model, "forward")
-        return model
+        return (model, *(self._through_plugin(each, model) for each in made)) if made else model
+
+    def setup_module(self, model: nn.Module, *, move_to_device: bool = True) -> nn.Module:
+        """Convert a model, move it to the device and run its `forward` in this precision from now on.
+
+        Copies and pickles of the model keep the precision. Under ``deepspeed`` this is for inference only.
+
+        Raises:
+            PrecisionError: Not a module, or one that another engine has set up.
+        """
+        set_up: nn.Module = self.setup(model, move_to_device=move_to_device)
+        return set_up
 
     def setup_optimizers(self, *optimizers: Optimizer) -> Any:
         """Set up optimizers on their own; returns the optimizer, or a tuple where there are several."""
@@ -152,6 +182,7 @@ class Engine:
 
     def backward(self, loss: Tensor, model: nn.Module | None = None, **kwargs: Any) -> None:
         """Compute gradients of `loss`, scaled where the precision needs it; `kwargs` go to `Tensor.backward`."""
+        model = self._strategy.stepper(model)
         if self._matmul_precision is None:
             self._plugin.backward(loss, model, **kwargs)
             return
@@ -183,8 +214,11 @@ class Engine:
         return data.to(self._device) if isinstance(data, nn.Module) else move_to_device(data, self._device)
 
     def save(self, path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
-        """Write a checkpoint: state dicts taken from modules, optimizers and schedulers, and the precision's state."""
-        save_checkpoint(path, state, self._plugin)
+        """Write a checkpoint: state dicts taken from modules, optimizers and schedulers, and the precision's state.
+
+        Where several processes share the model, all of them call this, and its state is gathered whole.
+        """
+        self._strategy.save(path, state, self._plugin)
 
     def load(
         self,
@@ -193,15 +227,29 @@ class Engine:
         *,
         strict: bool = True,
     ) -> dict[str, Any]:
-        """Restore `state` and the precision from a checkpoint; return the rest, or everything without a `state`."""
-        return load_checkpoint(path, state, self._plugin, strict=strict)
+        """Restore `state` and the precision from a checkpoint; return the rest, or everything without a `state`.
+
+        Stateful objects in `state` load what was saved of them, its other entries are replaced.
+
+        Raises:
+            PrecisionError: The file holds objects other than tensors and plain values; or `strict`, and `state` asks
+                for something that it does not hold.
+        """
+        return self._strategy.load(path, state, self._plugin, strict=strict)
 
     def effective_dtypes(self, model: nn.Module, optimizer: Optimizer | None = None) -> EffectiveDtypes:
         """Return what really runs, as opposed to what was asked for."""
-        return observe_effective_dtypes(self._plugin, model, optimizer, device=self._device.type)
+        optimizer = None if optimizer is None else unwrapped(optimizer)
+        observed = observe_effective_dtypes(self._plugin, model, optimizer, device=self._device.type)
+        return self._strategy.effective_dtypes(observed, model, optimizer)
+
+    def close(self) -> None:
+        """Leave the processes that share the step, if this engine joined them. Closing twice does nothing."""
+        self._strategy.close()
 
     def _put_precision_on(self, model: nn.Module, name: str) -> None:
-        PrecisionMethod(model, name, self._plugin, self._matmul_precision, model.__dict__.get(name)).install()
+        patched = model.__dict__.get(name) if name == "forward" else self._strategy.setup_method(model, name)
+        PrecisionMethod(model, name, self._plugin, self._matmul_precision, patched).install()
 
     def _accept_set_up(self, model: nn.Module, present: PrecisionMethod) -> nn.Module:
         if present.plugin is not self._plugin:
@@ -211,14 +259,23 @@ class Engine:
             )
         return model
 
-    def _setup_optimizer(self, optimizer: Optimizer) -> EngineOptimizer:
-        if type(optimizer) is not EngineOptimizer:
-            if not isinstance(optimizer, Optimizer):
-                raise PrecisionError(f"An optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}.")
-            return EngineOptimizer(optimizer, self._plugin)
-        if optimizer.plugin is not self._plugin:
+    def _setup_optimizer(
+        self,
+        optimizer: Optimizer | OptimizerFactory,
+        model: nn.Module | None = None,
+    ) -> EngineOptimizer:
+        accepted = self._accept_optimizer(optimizer)
+        if type(optimizer) is EngineOptimizer:
+            return optimizer
+        return self._through_plugin(self._strategy.setup_optimizer(made_optimizer(accepted, model)), model)
+
+    def _accept_optimizer(self, optimizer: Optimizer | OptimizerFactory) -> Optimizer | OptimizerFactory:
+        if type(optimizer) is EngineOptimizer and optimizer.plugin is not self._plugin:
             raise PrecisionError("This optimizer is set up already, by another engine. Pass a fresh one.")
-        return optimizer
+        return unwrapped(optimizer) if isinstance(optimizer, Optimizer) else optimizer
+
+    def _through_plugin(self, optimizer: Optimizer, model: nn.Module | None) -> EngineOptimizer:
+        return EngineOptimizer(optimizer, self._plugin, self._strategy.stepper(model))
 
 
 def _choose(

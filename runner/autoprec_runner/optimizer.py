@@ -10,9 +10,11 @@ from torch.optim import Optimizer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from torch import nn
+
     from autoprec_runner.precision.base import Precision
 
-_OWN = frozenset({"optimizer", "plugin", "step", "_opt_called"})
+_OWN = frozenset({"optimizer", "plugin", "stepper", "step", "_opt_called"})
 
 
 class EngineOptimizer(Optimizer):
@@ -24,15 +26,18 @@ class EngineOptimizer(Optimizer):
 
     optimizer: Optimizer
     plugin: Precision
+    stepper: nn.Module | None
+    """The module that steps for the optimizer, under strategies in which the model does."""
 
-    def __init__(self, optimizer: Optimizer, plugin: Precision) -> None:
+    def __init__(self, optimizer: Optimizer, plugin: Precision, stepper: nn.Module | None = None) -> None:
         # Not Optimizer.__init__: this object has no parameters and no state of its own.
         self.optimizer = optimizer
         self.plugin = plugin
+        self.stepper = stepper
 
     def step(self, closure: Callable[[], Any] | None = None, **kwargs: Any) -> Any:
         """Let the plugin step the wrapped optimizer; returns what the optimizer's `step` returns."""
-        return self.plugin.optimizer_step(self.optimizer, closure=closure, **kwargs)
+        return self.plugin.optimizer_step(self.optimizer, model=self.stepper, closure=closure, **kwargs)
 
     def zero_grad(self, set_to_none: bool = True) -> None:  # noqa: FBT001, FBT002 (torch's signature)
         """Reset the gradients."""
@@ -70,11 +75,11 @@ class EngineOptimizer(Optimizer):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> EngineOptimizer:
         """Return a copy that steps a copy of the optimizer through the same plugin."""
-        return EngineOptimizer(copy.deepcopy(self.optimizer, memo), self.plugin)
+        return EngineOptimizer(copy.deepcopy(self.optimizer, memo), self.plugin, copy.deepcopy(self.stepper, memo))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as the wrapped optimizer and the plugin."""
-        return EngineOptimizer, (self.optimizer, self.plugin)
+        """Pickle as the arguments of the constructor."""
+        return EngineOptimizer, (self.optimizer, self.plugin, self.stepper)
 
     def __repr__(self) -> str:
         """Return what the wrapped optimizer shows."""

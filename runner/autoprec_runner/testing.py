@@ -8,6 +8,7 @@ class TestMyPrecision(PrecisionContract):
 import copy
 import io
 from abc import ABC, abstractmethod
+from contextlib import closing
 from typing import Any
 
 import torch
@@ -37,6 +38,10 @@ class PrecisionContract(ABC):
     @abstractmethod
     def make(self) -> Precision:
         """Return a fresh plugin."""
+
+    def make_engine(self, plugin: Precision) -> Engine:
+        """Return an engine that runs `plugin`, under the strategy that it is made for; it is closed by the caller."""
+        return Engine(plugin, accelerator=self.device)
 
     def make_model(self) -> nn.Module:
         """Return a small model with what conversion can break: sharing, buffers of several kinds, frozen weights."""
@@ -103,32 +108,33 @@ class PrecisionContract(ABC):
 
     def test_outputs_have_the_default_dtype(self) -> None:
         """What a forward returns can be used beside the user's own tensors."""
-        model = Engine(self.make(), accelerator=self.device).setup(self.make_model())
-        assert torch.get_default_dtype() == model(self.make_inputs()).dtype
+        with closing(self.make_engine(self.make())) as engine:
+            model = engine.setup(self.make_model())
+            assert torch.get_default_dtype() == model(self.make_inputs()).dtype
 
     def test_training_changes_the_parameters_and_stays_finite(self) -> None:
         """A few steps through an engine, with clipping, move the parameters to finite values."""
-        engine = Engine(self.make(), accelerator=self.device)
-        model = self.make_model()
-        model, optimizer = engine.setup(model, torch.optim.SGD(model.parameters(), lr=0.1))
-        before = copy.deepcopy(model.state_dict())
-        for _ in range(3):
-            optimizer.zero_grad()
-            engine.backward(model(self.make_inputs()).square().mean())
-            engine.clip_gradients(model, optimizer, max_norm=1.0)
-            optimizer.step()
-        after = model.state_dict()
-        assert any(not torch.equal(before[name], after[name]) for name in before)
-        assert all(bool(torch.isfinite(each).all()) for each in after.values())
+        with closing(self.make_engine(self.make())) as engine:
+            model = self.make_model()
+            model, optimizer = engine.setup(model, torch.optim.SGD(model.parameters(), lr=0.1))
+            before = copy.deepcopy(model.state_dict())
+            for _ in range(3):
+                optimizer.zero_grad()
+                engine.backward(model(self.make_inputs()).square().mean())
+                engine.clip_gradients(model, optimizer, max_norm=1.0)
+                optimizer.step()
+            after = model.state_dict()
+            assert any(not torch.equal(before[name], after[name]) for name in before)
+            assert all(bool(torch.isfinite(each).all()) for each in after.values())
 
     def test_state_survives_a_checkpoint(self) -> None:
         """The state of a plugin that has run can be saved, loaded without pickle and taken over by a fresh one."""
         plugin = self.make()
-        engine = Engine(plugin, accelerator=self.device)
-        model = self.make_model()
-        model, optimizer = engine.setup(model, torch.optim.SGD(model.parameters(), lr=0.1))
-        engine.backward(model(self.make_inputs()).square().mean())
-        optimizer.step()
+        with closing(self.make_engine(plugin)) as engine:
+            model = self.make_model()
+            model, optimizer = engine.setup(model, torch.optim.SGD(model.parameters(), lr=0.1))
+            engine.backward(model(self.make_inputs()).square().mean())
+            optimizer.step()
         file = io.BytesIO()
         torch.save(plugin.state_dict(), file)
         file.seek(0)

@@ -60,6 +60,8 @@ class EffectiveDtypes(_Record):
     inputs: str | None = None
     note: str | None = None
     """What the precision says of its conversion: what was left out and why, and what the weights take."""
+    master_weights: str | None = None
+    """The weights that the optimizer updates, where they are not the parameters themselves (DeepSpeed)."""
 
 
 class Trial(_Record):

@@ -23,14 +23,19 @@ def check_choice(name: str, given: object, allowed: Iterable[str]) -> None:
         raise StudyError(f"{name}={given!r} is not available. Allowed: {', '.join(words)}.")
 
 
-def check_devices(devices: object) -> None:
-    """Refuse more processes than a trial can have.
+def check_devices(devices: object, strategy: str) -> None:
+    """Refuse what is no number of processes, and several where the strategy is for one.
 
     Raises:
-        StudyError: There is more than one.
+        StudyError: It is not.
     """
-    if devices != 1:
-        raise StudyError(f"devices={devices!r} is not available; a trial runs in one process: devices=1.")
+    if not (isinstance(devices, int) and not isinstance(devices, bool) and devices >= 1):
+        raise StudyError(f"devices={devices!r} is not a number of processes. Give 1, or more with strategy='fsdp'.")
+    if devices > 1 and strategy == "single":
+        raise StudyError(
+            f"devices={devices} is not available with strategy='single', which runs one process. "
+            "Use strategy='fsdp' or 'deepspeed'.",
+        )
 
 
 def check_budget(budget: object) -> None:

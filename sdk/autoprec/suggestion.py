@@ -70,9 +70,9 @@ def suggest(
         metric: Callable(model, batches) returning a float, an accuracy or error of your own by which candidates are
             judged; it gets the batches that the workload has.
         candidates: Precisions to try; everything that makes sense here otherwise. `32-true` is always tried.
-        strategy: Who owns the step; "single" is the one that there is.
+        strategy: Who owns the step: "single", "fsdp" or "deepspeed".
         device: "auto", "cpu", "cuda", or another kind that this machine has.
-        devices: Number of processes of a trial; 1 is the one that there is.
+        devices: Number of processes that share the step of a trial; more than 1 needs a strategy other than "single".
         budget: Seconds of wall time for the whole study.
         seed: Seeds weights made by a factory, inferred batches and dropout.
         progress: Whether to show progress, where there is a terminal or a notebook to show it.
@@ -91,8 +91,8 @@ def suggest(
     """
     check_choice("objective", objective, get_args(Objective))
     check_choice("mode", "train" if mode is None else mode, get_args(Mode))
-    check_choice("strategy", strategy, ("single",))
-    check_devices(devices)
+    check_choice("strategy", strategy, ("single", "fsdp", "deepspeed"))
+    check_devices(devices, strategy)
     check_budget(budget)
     check_tolerance(tolerance)
     check_seed(seed)
@@ -112,6 +112,7 @@ def suggest(
                 objective=objective,
                 constraints=Constraints(max_memory_bytes=max_bytes, tolerance=tolerance),
                 strategy=strategy,
+                devices=devices,
                 candidates=tried,
                 budget_seconds=float(budget),
                 seed=seed,

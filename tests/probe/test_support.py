@@ -77,11 +77,15 @@ def other(kind: Device) -> Accelerator:
     return Accelerator(kind=kind, index=0, vendor="A maker", name="A device")
 
 
-def levels(profile: HardwareProfile, device: Device | None = None) -> dict[str, str]:
+def levels(
+    profile: HardwareProfile,
+    device: Device | None = None,
+    strategy: Strategy = "single",
+) -> dict[str, str]:
     """Return the levels of what PyTorch itself runs; FP8 and bitsandbytes have their own tests."""
     own = ("fp8", "4-bit", "int8")
-    table = [each for each in precision_table(profile, device) if FORMATS[each.candidate.precision] not in own]
-    return {each.candidate.precision: each.level for each in table}
+    table = precision_table(profile, device, strategy)
+    return {each.candidate.precision: each.level for each in table if FORMATS[each.candidate.precision] not in own}
 
 
 def expected_levels(bf16: str, fp16: str, fp64: str = NATIVE) -> dict[str, str]:
@@ -255,10 +259,43 @@ def test_a_tpu_needs_torch_xla() -> None:
     assert ("missing-package", True) == (answer.level, "torch-xla" in answer.reason)
 
 
-@pytest.mark.parametrize("strategy", [each for each in get_args(Strategy) if each != "single"])
-def test_other_strategies_are_not_run_yet_and_say_so(strategy: Strategy) -> None:
-    answer = support(Candidate(precision="bf16-mixed", strategy=strategy), machine(nvidia(9)))
-    assert (UNSUPPORTED, True) == (answer.level, f"{strategy!r} yet" in answer.reason)
+def test_a_strategy_that_is_not_run_yet_says_so() -> None:
+    answer = support(Candidate(precision="bf16-mixed", strategy="xla"), machine(nvidia(9)))
+    assert (UNSUPPORTED, True) == (answer.level, "'xla' yet" in answer.reason)
+
+
+@pytest.mark.parametrize("strategy", ["fsdp", "deepspeed"])
+@pytest.mark.parametrize("profile", [machine(nvidia(9)), machine(nvidia(7, 5)), machine(cpu=SAPPHIRE_RAPIDS)])
+def test_fsdp_and_deepspeed_run_what_the_hardware_runs_except_float64(
+    strategy: Strategy,
+    profile: HardwareProfile,
+) -> None:
+    expected = {**levels(profile), "64-true": UNSUPPORTED}
+    assert expected == levels(profile, strategy=strategy)
+
+
+@pytest.mark.parametrize("strategy", ["fsdp", "deepspeed"])
+@pytest.mark.parametrize("device", ["mps", "tpu"])
+def test_fsdp_and_deepspeed_need_a_device_that_they_know(strategy: Strategy, device: Device) -> None:
+    answer = support(Candidate(precision="32-true", strategy=strategy), machine(other(device)))
+    assert (UNSUPPORTED, True) == (answer.level, f"not on {device!r}" in answer.reason)
+
+
+def test_deepspeed_refuses_its_fp16_mode_on_a_cpu_without_fp16() -> None:
+    table = {each.candidate.precision: each for each in precision_table(machine(cpu=ZEN4), strategy="deepspeed")}
+    assert (UNSUPPORTED, EMULATED) == (table["16-true"].level, table["16-mixed"].level)
+    assert "Type fp16 is not supported on your device." in table["16-true"].reason
+
+
+def test_deepspeed_that_is_not_installed_is_a_missing_package() -> None:
+    packages = {"torch": "2.9.0", "deepspeed": None}
+    table = precision_table(machine(cpu=SAPPHIRE_RAPIDS, packages=packages), strategy="deepspeed")
+    missing = [each for each in table if each.level == "missing-package"]
+    assert ["32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"] == [
+        each.candidate.precision for each in missing
+    ]
+    assert all("--no-build-isolation deepspeed" in (each.remedy or "") for each in missing)
+    assert NATIVE == verdict("32-true", machine(packages=packages)).level
 
 
 @pytest.mark.parametrize(
@@ -334,9 +371,10 @@ EVERY_MACHINE = [
 @pytest.mark.parametrize("profile", EVERY_MACHINE, ids=lambda each: f"{each.key}-{each.cpu.features[:1]}")
 def test_every_verdict_has_a_reason_and_what_is_not_native_a_remedy(profile: HardwareProfile) -> None:
     candidates = [
-        Candidate(precision=precision, matmul_precision=matmul)
+        Candidate(precision=precision, matmul_precision=matmul, strategy=strategy)
         for precision in BUILT_IN
         for matmul in get_args(MatmulPrecision)
+        for strategy in get_args(Strategy)
     ]
     answers = [support(each, profile) for each in candidates]
     assert [] == [each for each in answers if not each.reason.endswith(".")]

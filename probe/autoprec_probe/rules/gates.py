@@ -4,23 +4,12 @@ from collections.abc import Callable
 
 from autoprec_probe.rules.bitsandbytes import bitsandbytes_gate
 from autoprec_probe.rules.case import Case
+from autoprec_probe.rules.strategies import deepspeed_gate, strategy_gate
 from autoprec_probe.verdict import Verdict
 
 _INSTALL_GUIDE = "https://pytorch.org/get-started/locally/"
 
 Gate = Callable[[Case], Verdict | None]
-
-
-def strategy_gate(case: Case) -> Verdict | None:
-    """Refuse strategies that this version of autoprec does not run."""
-    strategy = case.candidate.strategy
-    if strategy == "single":
-        return None
-    return Verdict(
-        level="unsupported",
-        reason=f"autoprec does not run the strategy {strategy!r} yet: it tries candidates on a single device.",
-        remedy="Use strategy 'single'; precision strings mean something else under other strategies.",
-    )
 
 
 def device_gate(case: Case) -> Verdict | None:
@@ -123,5 +112,6 @@ GATES: tuple[Gate, ...] = (
     torch_build_gate,
     xla_gate,
     bitsandbytes_gate,
+    deepspeed_gate,
 )
 """In the order in which they are asked: what no installation can mend comes first."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
@@ -33,6 +33,9 @@ class Precision:
     """
 
     precision: str = "32-true"
+
+    strategy: ClassVar[str] = "single"
+    """Under which strategy the plugin can be used."""
 
     device: str | None = None
     """The device type that contexts and scaler are made for; None where the precision does not care."""

@@ -1,13 +1,17 @@
 """The front door: from a precision string to a plugin."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from autoprec_probe.errors import UnknownPrecisionError
 from autoprec_probe.precision import canonical_precision
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision.base import Precision
-from autoprec_runner.precision.registry import plugin_class
+from autoprec_runner.strategy.registry import strategy_class
 
-STRATEGIES = ("single",)
-"""Who can own the step."""
+if TYPE_CHECKING:
+    from autoprec_runner.strategy.base import Strategy
 
 
 def resolve_precision(precision: str | int | Precision, *, device: str = "cpu", strategy: str = "single") -> Precision:
@@ -19,13 +23,16 @@ def resolve_precision(precision: str | int | Precision, *, device: str = "cpu", 
         strategy: Who owns the step.
 
     Raises:
-        PrecisionError: An unknown precision or strategy, or a plugin that is broken or made for another device.
+        PrecisionError: An unknown precision or strategy, or a plugin that is broken or made for another device
+            or strategy.
     """
-    if strategy not in STRATEGIES:
+    owner = strategy_class(strategy)
+    plugin = precision if isinstance(precision, Precision) else _from_string(precision, device, owner)
+    if plugin.strategy != strategy:
         raise PrecisionError(
-            f"strategy={strategy!r} is not available yet; allowed: {', '.join(STRATEGIES)}.",
+            f"{plugin!r} is made for strategy {plugin.strategy!r}, but the engine runs {strategy!r}. "
+            f"Choose strategy={plugin.strategy!r}, or give the precision as a string.",
         )
-    plugin = precision if isinstance(precision, Precision) else _from_string(precision, device)
     if plugin.device not in {None, device}:
         raise PrecisionError(
             f"{plugin!r} is made for device {plugin.device!r}, but the model runs on {device!r}. "
@@ -34,12 +41,12 @@ def resolve_precision(precision: str | int | Precision, *, device: str = "cpu", 
     return plugin
 
 
-def _from_string(precision: str | int, device: str) -> Precision:
+def _from_string(precision: str | int, device: str, strategy: type[Strategy]) -> Precision:
     try:
         name = canonical_precision(precision)
     except UnknownPrecisionError as error:
         raise PrecisionError(str(error)) from error
-    plugin = plugin_class(name).from_string(name, device=device)
+    plugin = strategy.precision(name, device=device)
     if plugin.precision != name:
         raise PrecisionError(
             f"{type(plugin).__name__}, registered for precision {name!r}, calls itself {plugin.precision!r}. "

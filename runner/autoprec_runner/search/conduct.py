@@ -90,6 +90,7 @@ def _bench(question: Question, ledger: Ledger, preference: Preference, progress:
                 sys_path=tuple(sys.path),
                 folder=os.getcwd(),  # noqa: PTH109 (a string that crosses to the child)
                 temporary=str(folder),
+                devices=question.devices,
             ),
             budget=budget,
             ledger=ledger,

@@ -30,6 +30,8 @@ class Question:
     objective: Objective = "throughput"
     constraints: Constraints = field(default_factory=Constraints)
     strategy: Strategy = "single"
+    devices: int = 1
+    """Processes that share the step of a trial."""
     candidates: tuple[Candidate, ...] | None = None
     """What to try; None for everything that makes sense on this machine. The reference `32-true` is always tried."""
     budget_seconds: float = 60.0

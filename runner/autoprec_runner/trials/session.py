@@ -38,6 +38,8 @@ class Setting:
     """Working folder of the parent."""
     temporary: str
     """Temporary folder of the trials, removed with the study."""
+    devices: int = 1
+    """Processes that share the step of a trial, each with a device of its own (cores, on a CPU)."""
 
 
 class Prepared(BaseModel):

@@ -1,7 +1,6 @@
 """The child's side of a trial: sets the workload up once, then runs steps as it is asked to."""
 
 import json
-import math
 import os
 import random
 import re
@@ -10,8 +9,8 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from itertools import pairwise
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from autoprec_runner.trials.compare import compare_outputs, holds_nan, output_te
 from autoprec_runner.trials.failure import shortened
 from autoprec_runner.trials.memory import MemoryMeter
 from autoprec_runner.trials.observe import observed
+from autoprec_runner.trials.team import Team
 from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
 from autoprec_runner.workload.source import WorkloadSource
 from autoprec_runner.workload.task import resolve
@@ -50,19 +50,25 @@ _TRACE_FRAMES = 4
 def main(connection: int, arguments: dict[str, Any]) -> None:
     """Answer requests on `connection` until the parent closes it. Runs in the forked child."""
     parent = Connection(connection)
-    worker = Worker(arguments)
+    team = Team.form(arguments["devices"], arguments["temporary"])
+    worker = Worker(arguments, team)
+    if team.rank > 0:
+        parent.close()
+        team.follow(partial(_answer, worker))
+    team.watch()
     while True:
         try:
             request = json.loads(parent.recv_bytes())
         except EOFError:
             return
-        parent.send_bytes(json.dumps(_answer(worker, request)).encode())
+        parent.send_bytes(json.dumps(team.answer(request, partial(_answer, worker))).encode())
 
 
 def _answer(worker: "Worker", request: dict[str, Any]) -> dict[str, Any]:
-    operation: Callable[..., dict[str, Any]] = getattr(worker, request.pop("op"))
+    arguments = dict(request)
+    operation: Callable[..., dict[str, Any]] = getattr(worker, arguments.pop("op"))
     try:
-        return operation(**request)
+        return operation(**arguments)
     except BaseException as error:  # noqa: BLE001 (user code may raise anything, SystemExit included)
         return {"error": _described(error)}
 
@@ -91,8 +97,9 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
 class Worker:
     """One candidate on one workload: its model, optimizer and step."""
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
+    def __init__(self, arguments: dict[str, Any], team: Team) -> None:
         self._arguments = arguments
+        self._team = team
         self._candidate = Candidate.model_validate(arguments["candidate"])
         self._mode = arguments["mode"]
         self._index = 0
@@ -101,6 +108,7 @@ class Worker:
         """Load the workload, resolve it, set its model up for the candidate; describe it."""
         arguments = self._arguments
         _enter_surroundings(arguments)
+        self._team.join(torch.device(arguments["device"]))
         self._engine = Engine(
             precision=requested_precision(self._candidate, device=arguments["device"]),
             strategy=self._candidate.strategy,
@@ -119,15 +127,16 @@ class Worker:
         frozen_base = _has_frozen_base(task.model)
         self._set_up()
         self._memory.reset()
+        world = self._team.size
         return {
             "mode": self._mode,
             "fingerprint": task.fingerprint,
-            "workload_key": task.key,
+            "workload_key": task.key if world == 1 else f"{task.key}-x{world}",
             "name": task.name,
             "description": task.description,
             "assumptions": list(task.assumptions),
-            "batch_size": task.batch_size,
-            "tokens_per_batch": task.tokens_per_batch,
+            "batch_size": None if task.batch_size is None else task.batch_size * world,
+            "tokens_per_batch": None if task.tokens_per_batch is None else task.tokens_per_batch * world,
             "parameters": parameters,
             "has_metric": task.metric_of is not None,
             "threads": torch.get_num_threads(),
@@ -139,15 +148,17 @@ class Worker:
         """Run steps until one of the bounds is reached; time each, and watch the modules where asked."""
         seconds: list[float] = []
         losses: list[torch.Tensor] = []
-        scales: list[float] = [self._scale()]
+        plugin, skipped = self._engine.precision_plugin, 0
         started = time.perf_counter()
-        with observed(self._model) if observe else nullcontext() as activations:
-            while len(seconds) < max_steps and (not seconds or time.perf_counter() - started < max_seconds):
+        with observed(self._watched) if observe else nullcontext() as activations:
+            while len(seconds) < max_steps and self._team.agree(
+                going_on=not seconds or time.perf_counter() - started < max_seconds,
+            ):
                 begin = time.perf_counter()
                 losses.extend(self._step(self._index))
                 self._synchronize()
                 seconds.append(time.perf_counter() - begin)
-                scales.append(self._scale())
+                skipped += plugin.scales_loss and plugin.last_step_skipped
                 self._index += 1
         peak_bytes = self._memory.peak_bytes
         if observe:
@@ -155,7 +166,7 @@ class Worker:
         return {
             "seconds": seconds,
             "losses": [float(loss) for loss in losses],
-            "skipped_steps": sum(after < before for before, after in pairwise(scales)),
+            "skipped_steps": skipped,
             "peak_memory_bytes": peak_bytes,
             "nonfinite_parameters": self._nonfinite_parameters() if observe and self._mode == "train" else [],
             "underflowing_eps": self._underflowing_eps(),
@@ -166,7 +177,8 @@ class Worker:
     def save_outputs(self, path: str) -> dict[str, Any]:
         """Write the outputs of every batch, for other candidates to be compared with."""
         outputs = [output_tensors(output) for output in self._outputs()]
-        torch.save(outputs, path)
+        if self._team.rank == 0:
+            torch.save(outputs, path)
         return {"numbers": not holds_nan(outputs)}
 
     def compare_outputs(self, path: str) -> dict[str, Any]:
@@ -191,20 +203,24 @@ class Worker:
         task = self._task
         if self._arguments["perturb"]:
             _perturb(task.model.parameters(), self._arguments["seed"])
-        self._model = self._engine.setup_module(task.model)
+        self._optimizer = None
+        if self._mode == "train":
+            self._model, self._optimizer = self._engine.setup(task.model, task.make_optimizer)
+        else:
+            self._model = self._engine.setup(task.model)
         for name in task.entry_points:
             if name != "forward":
                 self._engine.mark_forward_method(self._model, name)
+        # DeepSpeed puts a module of its own around the model.
+        self._watched = self._model.module if self._engine.strategy == "deepspeed" else self._model
         self._batches = [move_to_device(batch, self._device) for batch in task.batches]
-        self._optimizer = (
-            self._engine.setup_optimizers(task.make_optimizer(self._model)) if self._mode == "train" else None
-        )
         _seed(self._arguments["seed"])
 
     def _step(self, index: int) -> Sequence[torch.Tensor]:
-        batch = self._batches[index % len(self._batches)]
+        # Each process takes batches of its own, as in data-parallel training.
+        batch = self._batches[(index * self._team.size + self._team.rank) % len(self._batches)]
         if self._optimizer is None:
-            with torch.inference_mode():
+            with self._without_gradients():
                 self._task.output_of(self._model, batch)
             return ()
         assert self._task.loss_of is not None, "a training task has a loss"
@@ -215,12 +231,12 @@ class Worker:
         return (loss.detach(),)
 
     def _outputs(self) -> list[Any]:
-        with torch.inference_mode():
+        with self._without_gradients():
             return [self._task.output_of(self._model, batch) for batch in self._batches]
 
-    def _scale(self) -> float:
-        scaler = getattr(self._engine.precision_plugin, "scaler", None)
-        return math.inf if scaler is None else float(scaler.get_scale())
+    def _without_gradients(self) -> AbstractContextManager[Any]:
+        # What FSDP gathers, it keeps, and inference tensors cannot be kept.
+        return torch.inference_mode() if self._engine.strategy == "single" else torch.no_grad()
 
     def _synchronize(self) -> None:
         if self._device.type == "cuda":
@@ -238,8 +254,8 @@ class Worker:
     def _nonfinite_parameters(self) -> list[str]:
         return [
             name
-            for name, parameter in self._model.named_parameters()
-            if parameter.is_floating_point() and not bool(torch.isfinite(parameter).all())
+            for name, parameter in self._watched.named_parameters()
+            if parameter.is_floating_point() and not bool(torch.isfinite(_own_part(parameter)).all())
         ]
 
 
@@ -258,6 +274,12 @@ def _has_frozen_base(model: torch.nn.Module) -> bool:
     frozen = sum(each.numel() for each in weights if not each.requires_grad)
     is_trained = any(each.requires_grad for each in model.parameters())
     return is_trained and 2 * frozen > sum(each.numel() for each in weights)
+
+
+def _own_part(parameter: torch.Tensor) -> torch.Tensor:
+    """Return what this process holds of a parameter that several share."""
+    to_local: Callable[[], torch.Tensor] | None = getattr(parameter, "to_local", None)
+    return parameter if to_local is None else to_local()
 
 
 def _seed(seed: int) -> None:

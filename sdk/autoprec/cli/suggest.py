@@ -9,6 +9,7 @@ from autoprec.cli import options
 from autoprec.cli.main import NOTHING_QUALIFIES
 from autoprec.recommendation import Recommendation
 from autoprec.suggestion import suggest
+from autoprec_probe.candidate import Strategy
 from autoprec_runner.trial import Mode, Objective
 
 
@@ -21,6 +22,8 @@ from autoprec_runner.trial import Mode, Objective
 )
 @click.option("--max-memory", metavar="SIZE", help="The most that a step may take, such as 40GiB.")
 @click.option("--tolerance", type=float, help="Accepted loss gap (train, 0.05) or output error (inference, 0.02).")
+@click.option("--strategy", type=click.Choice(("single", "fsdp", "deepspeed")), default="single", show_default=True)
+@click.option("--devices", type=int, default=1, show_default=True, help="Processes that share the step of a trial.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, …")
 @click.option("--budget", type=float, default=60.0, show_default=True, help="Seconds for the whole study.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -36,6 +39,8 @@ def suggest_command(
     candidates: str | None,
     max_memory: str | None,
     tolerance: float | None,
+    strategy: Strategy,
+    devices: int,
     device: str,
     budget: float,
     seed: int,
@@ -65,6 +70,8 @@ def suggest_command(
         candidates=None if candidates is None else [each.strip() for each in candidates.split(",")],
         max_memory=max_memory,
         tolerance=tolerance,
+        strategy=strategy,
+        devices=devices,
         device=device,
         budget=budget,
         seed=seed,

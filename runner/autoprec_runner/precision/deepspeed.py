@@ -1,0 +1,188 @@
+"""Precision under DeepSpeed: its own sections for the dtype, its own steps, scaling and clipping."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from autoprec_probe.errors import UnknownPrecisionError
+from autoprec_probe.precision import canonical_precision
+from autoprec_runner.errors import PrecisionError
+from autoprec_runner.precision.base import Closure, Precision
+from autoprec_runner.precision.contexts import DefaultDtype
+from autoprec_runner.precision.conversion import cast_floating
+
+_COMPUTE = {
+    "32-true": torch.float32,
+    "bf16-mixed": torch.bfloat16,
+    "16-mixed": torch.float16,
+    "bf16-true": torch.bfloat16,
+    "16-true": torch.float16,
+}
+_SECTIONS: dict[str, dict[str, Any]] = {
+    "32-true": {},
+    "bf16-mixed": {"torch_autocast": {"enabled": True, "dtype": "bfloat16"}},
+    "16-mixed": {"torch_autocast": {"enabled": True, "dtype": "float16"}},
+    "bf16-true": {"bf16": {"enabled": True}},
+    "16-true": {"fp16": {"enabled": True, "loss_scale": 0, "initial_scale_power": 16, "auto_cast": False}},
+}
+"""What DeepSpeed's config says for each precision; a loss scale of 0 is a dynamic one."""
+_APEX_REMOVED = "https://github.com/deepspeedai/DeepSpeed/issues/8489"
+
+
+class DeepSpeedPrecision(Precision):
+    """What a precision string means under DeepSpeed.
+
+    DeepSpeed's own ``bf16`` and ``fp16`` modes are not automatic mixed precision: parameters and gradients are half,
+    and the optimizer keeps float32 master weights. Fabric, Trainer and Accelerate run them when asked for a mixed
+    precision (Lightning issue 18016). Here a string means what it means elsewhere:
+
+    ==========  ==================  ===================  ==============  =====================
+    precision   DeepSpeed section   parameters           compute         weights that are updated
+    ==========  ==================  ===================  ==============  =====================
+    32-true     none                float32              float32         the parameters
+    bf16-mixed  ``torch_autocast``  float32              bfloat16        the parameters
+    16-mixed    ``torch_autocast``  float32              float16, scaled the parameters
+    bf16-true   ``bf16``            bfloat16             bfloat16        float32 copies of them
+    16-true     ``fp16``            float16              float16, scaled float32 copies of them
+    ==========  ==================  ===================  ==============  =====================
+
+    Args:
+        precision: One of the strings above or its alias.
+        amp_type: ``native``; ``apex`` is refused, because DeepSpeed has removed it.
+        amp_level: Must be None: only Apex had levels.
+        device: The device type that autocast is for; None for the accelerator that torch has, else the CPU.
+    """
+
+    strategy: ClassVar[str] = "deepspeed"
+
+    def __init__(
+        self,
+        precision: str | int = "16-mixed",
+        amp_type: str = "native",
+        amp_level: str | None = None,
+        device: str | None = None,
+    ) -> None:
+        call = (
+            f"Passed `{type(self).__name__}(precision={precision!r}, amp_type={amp_type!r}, amp_level={amp_level!r})`."
+        )
+        name = _canonical(precision)
+        if name not in _COMPUTE:
+            reason = " DeepSpeed has no mode for float64; use strategy='single'." if name == "64-true" else ""
+            raise PrecisionError(f"{call} Precision must be one of {', '.join(_COMPUTE)}.{reason}")
+        if amp_type == "apex":
+            raise PrecisionError(
+                f"{call} DeepSpeed has removed its integration of NVIDIA Apex ({_APEX_REMOVED}). "
+                "Use amp_type='native', which is torch.autocast in the mixed precisions.",
+            )
+        if amp_type != "native" or amp_level is not None:
+            raise PrecisionError(f"{call} amp_type must be 'native', and amp_level None: only Apex had levels.")
+        self.precision = name
+        self.device: str = device or _present_device()
+        self.dtype = _COMPUTE[name]
+        self._mixed = name.endswith("-mixed")
+        self._skipped = False
+
+    @classmethod
+    def from_string(cls, precision: str, *, device: str) -> Self:
+        """Return the plugin for a precision on `device`."""
+        return cls(precision, device=device)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What DeepSpeed's config says of the dtype."""
+        return {section: dict(content) for section, content in _SECTIONS[self.precision].items()}
+
+    def convert_module(self, module: nn.Module) -> nn.Module:
+        """Cast floating-point parameters and buffers in the true half precisions; complex ones stay as they are."""
+        if self._mixed or self.precision == "32-true":
+            return module
+        return module.half() if self.dtype is torch.float16 else module.bfloat16()
+
+    def convert_input(self, data: Any) -> Any:
+        """Cast floating-point tensors to half precision."""
+        return data if self.precision == "32-true" else cast_floating(data, self.dtype)
+
+    def convert_output(self, data: Any) -> Any:
+        """Cast floating-point tensors to the default dtype."""
+        return data if self.precision == "32-true" else cast_floating(data, torch.get_default_dtype())
+
+    def forward_context(self) -> AbstractContextManager[Any]:
+        """Return autocast in the mixed precisions; make half precision the default dtype in the true ones."""
+        return torch.autocast(self.device, dtype=self.dtype) if self._mixed else self.tensor_init_context()
+
+    def tensor_init_context(self) -> AbstractContextManager[Any]:
+        """Make half precision the default dtype in the true half precisions."""
+        return nullcontext() if self._mixed or self.precision == "32-true" else DefaultDtype(self.dtype)
+
+    def backward(self, tensor: Tensor, module: nn.Module | None = None, *args: Any, **kwargs: Any) -> None:
+        """Let DeepSpeed's engine run backward, scaled where it scales."""
+        owner: Any = module
+        owner.backward(tensor, *args, **kwargs)
+
+    def optimizer_step(
+        self,
+        optimizer: Optimizer,
+        model: nn.Module | None = None,
+        closure: Closure | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Let DeepSpeed's engine reduce, clip, step or skip, and reset the gradients.
+
+        Raises:
+            PrecisionError: There is a closure, which DeepSpeed does not take.
+        """
+        if closure is not None or kwargs:
+            raise PrecisionError(
+                f"DeepSpeed steps {type(optimizer).__name__} itself and takes neither a closure nor arguments. "
+                "Call optimizer.step() after engine.backward(loss), or use strategy='single'.",
+            )
+        owner: Any = model
+        scaler = getattr(owner, "torch_autocast_z0_gradscaler", None)
+        scale = None if scaler is None else scaler.get_scale()
+        owner.step()
+        self._skipped = scaler.get_scale() < scale if scaler is not None else not owner.was_step_applied()
+
+    @property
+    def last_step_skipped(self) -> bool:
+        """Whether DeepSpeed left the parameters alone because gradients were not finite."""
+        return self._skipped
+
+    @property
+    def scales_loss(self) -> bool:
+        """Whether DeepSpeed scales losses: in float16."""
+        return self.dtype is torch.float16
+
+    def clip_gradients(
+        self,
+        model: nn.Module | None,  # noqa: ARG002 (the contract)
+        optimizer: Optimizer,  # noqa: ARG002 (the contract)
+        *,
+        max_norm: float | None = None,
+        clip_val: float | None = None,
+        norm_type: float = 2.0,  # noqa: ARG002 (the contract)
+        error_if_nonfinite: bool | None = None,  # noqa: ARG002 (the contract)
+    ) -> Tensor | None:
+        """Refuse: DeepSpeed clips inside its step, by what its config says.
+
+        Raises:
+            PrecisionError: Always; the message says how to clip.
+        """
+        raise PrecisionError(
+            f"clip_gradients() got max_norm={max_norm!r} and clip_val={clip_val!r}: DeepSpeed clips inside its step, "
+            "by norm only. Say Engine(strategy='deepspeed', gradient_clipping=1.0) for a largest norm of 1.",
+        )
+
+
+def _canonical(precision: str | int) -> str:
+    try:
+        return canonical_precision(precision)
+    except UnknownPrecisionError:
+        return str(precision)
+
+
+def _present_device() -> str:
+    present = torch.accelerator.current_accelerator()
+    return "cpu" if present is None or not torch.accelerator.is_available() else present.type
