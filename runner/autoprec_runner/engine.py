@@ -248,7 +248,7 @@ class Engine:
         self._strategy.close()
 
     def _put_precision_on(self, model: nn.Module, name: str) -> None:
-        patched = model.__dict__.get(name) if name == "forward" else self._strategy.setup_method(model, name)
+        patched = self._strategy.setup_method(model, name)
         PrecisionMethod(model, name, self._plugin, self._matmul_precision, patched).install()
 
     def _accept_set_up(self, model: nn.Module, present: PrecisionMethod) -> nn.Module:

@@ -22,6 +22,7 @@ from autoprec_probe.candidate import Device, Strategy
 from autoprec_runner.errors import StudyError
 from autoprec_runner.search.conduct import Outcome, conduct
 from autoprec_runner.search.question import Question
+from autoprec_runner.strategy.registry import STRATEGIES
 from autoprec_runner.study import Constraints
 from autoprec_runner.trial import Mode, Objective
 from autoprec_runner.workload.factory import FactorySource
@@ -91,7 +92,7 @@ def suggest(
     """
     check_choice("objective", objective, get_args(Objective))
     check_choice("mode", "train" if mode is None else mode, get_args(Mode))
-    check_choice("strategy", strategy, ("single", "fsdp", "deepspeed"))
+    check_choice("strategy", strategy, STRATEGIES)
     check_devices(devices, strategy)
     check_budget(budget)
     check_tolerance(tolerance)

@@ -71,6 +71,12 @@ def test_probe_tells_the_hardware_key(capfd: pytest.CaptureFixture[str], monkeyp
     assert [] == [line for line in shown.splitlines() if len(line) > 80]
 
 
+def test_precisions_are_judged_under_a_strategy(capfd: pytest.CaptureFixture[str]) -> None:
+    assert 0 == main(["precisions", "--strategy", "fsdp", "--json"])
+    verdicts = {each["candidate"]["precision"]: each for each in json.loads(capfd.readouterr().out)}
+    assert ("native", "unsupported") == (verdicts["32-true"]["level"], verdicts["64-true"]["level"])
+
+
 def test_precisions_judges_every_string(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert 0 == main(["precisions", "--json"])

@@ -179,7 +179,7 @@ class DeepSpeedStrategy(Strategy):
 
     def setup_method(self, module: nn.Module, name: str) -> Any:
         """Run the method inside a forward of the DeepSpeedEngine, in place of the model's `forward`."""
-        return InsideForward(module, name)
+        return super().setup_method(module, name) if name == "forward" else InsideForward(module, name)
 
     def stepper(self, module: nn.Module | None = None) -> nn.Module | None:
         """Return the DeepSpeedEngine of a module; of the only one if none is named.

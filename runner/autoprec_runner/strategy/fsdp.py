@@ -3,13 +3,15 @@
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+from torch.distributed.fsdp._fully_shard._fsdp_common import TrainingState
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
@@ -29,7 +31,7 @@ class FSDPStrategy(Strategy):
     """Shards parameters, gradients and optimizer state over the processes of the default process group.
 
     All processes start from the weights of process 0. Optimizers made before `setup` are pointed to the shards.
-    A set-up model must be called (`model(x)`, or a marked method): only a call gathers its parameters.
+    Parameters are there, gathered, while the model or a marked method is called, and in shards otherwise.
 
     Args:
         units: Which submodules are gathered one at a time; by default the members of every ModuleList, ModuleDict and
@@ -116,7 +118,9 @@ class FSDPStrategy(Strategy):
         return optimizer
 
     def setup_method(self, module: nn.Module, name: str) -> Any:
-        """Gather the parameters around the method as around `forward`."""
+        """Gather the parameters around the method as around a call of the module."""
+        if name == "forward":
+            return _gathering_forward(module)
         register_fsdp_forward_method(module, name)
         return module.__dict__[name]
 
@@ -193,6 +197,20 @@ class FSDPStrategy(Strategy):
     def _whole(self, tensor: Tensor) -> Tensor:
         whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
         return whole.cpu() if self.rank == 0 else torch.empty(0)
+
+
+def _gathering_forward(module: nn.Module) -> Callable[..., Any]:
+    """Return the module's `forward`, which calls the module if it is called itself: only a call gathers parameters."""
+    assert isinstance(module, FSDPModule), "setup_module() has sharded it"
+    state = module._get_fsdp_state()  # noqa: SLF001 (there is no public way to tell)
+    forward = module.__dict__.get("forward") or module.forward
+
+    @wraps(forward)
+    def gathering(*args: Any, **kwargs: Any) -> Any:
+        idle = state._training_state is TrainingState.IDLE  # noqa: SLF001
+        return nn.Module.__call__(module, *args, **kwargs) if idle else forward(*args, **kwargs)
+
+    return gathering
 
 
 def _refuse_inference_mode(module: nn.Module, _: Any) -> None:

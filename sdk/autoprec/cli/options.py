@@ -2,7 +2,16 @@
 
 import click
 
+from autoprec_runner.strategy.registry import STRATEGIES
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+strategy = click.option(
+    "--strategy",
+    type=click.Choice(STRATEGIES),
+    default="single",
+    show_default=True,
+    help="Who owns the step; it decides what a precision means.",
+)
 store = click.option(
     "--store",
     metavar="PATH|URL",

@@ -8,18 +8,20 @@ from rich.table import Table
 from rich.text import Text
 
 from autoprec.cli import options
-from autoprec_probe import Candidate, Support, known_precisions, probe
+from autoprec_probe import Candidate, Strategy, Support, known_precisions, probe
 from autoprec_runner.search.screen import judged
 
 _STYLES = {"native": "green", "emulated": "yellow", "unsupported": "red", "missing-package": "red"}
 
 
 @click.command("precisions")
+@options.strategy
 @options.as_json
-def precisions_command(*, as_json: bool) -> None:
+def precisions_command(*, strategy: Strategy, as_json: bool) -> None:
     """List every precision string with its support on this machine, the reason and the remedy."""
     profile = probe()
-    verdicts = [judged(Candidate(precision=each), profile, profile.default_device) for each in known_precisions()]
+    candidates = [Candidate(precision=each, strategy=strategy) for each in known_precisions()]
+    verdicts = [judged(each, profile, profile.default_device) for each in candidates]
     if as_json:
         click.echo(json.dumps([each.model_dump(mode="json") for each in verdicts], indent=2))
     else:

@@ -22,7 +22,7 @@ from autoprec_runner.trial import Mode, Objective
 )
 @click.option("--max-memory", metavar="SIZE", help="The most that a step may take, such as 40GiB.")
 @click.option("--tolerance", type=float, help="Accepted loss gap (train, 0.05) or output error (inference, 0.02).")
-@click.option("--strategy", type=click.Choice(("single", "fsdp", "deepspeed")), default="single", show_default=True)
+@options.strategy
 @click.option("--devices", type=int, default=1, show_default=True, help="Processes that share the step of a trial.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, …")
 @click.option("--budget", type=float, default=60.0, show_default=True, help="Seconds for the whole study.")

@@ -12,6 +12,7 @@ from torch import distributed, nn
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy
 from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
 from torch.distributed.tensor import DTensor
+from torch.nn.functional import mse_loss
 
 from autoprec_runner.engine import Engine
 from autoprec_runner.errors import PrecisionError
@@ -209,6 +210,17 @@ def test_inference_runs_without_gradients(engines: Any) -> None:
     assert torch.equal(expected, model(x))
     with torch.inference_mode(), pytest.raises(PrecisionError, match=r"Use torch\.no_grad"):
         model(x)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "bf16-true"])
+def test_calling_forward_directly_gathers_the_parameters_too(precision: str, engines: Any) -> None:
+    engine = engines(precision)
+    model, optimizer = engine.setup(make_net(), make_optimizer)
+    x, y = next(batches())
+    assert torch.equal(model(x), model.forward(x))
+    engine.backward(mse_loss(model.forward(x), y))
+    optimizer.step()
+    assert mse_loss(model.forward(x), y) < mse_loss(make_net()(x), y)
 
 
 def test_an_engine_without_processes_around_it_is_alone(engines: Any) -> None:
