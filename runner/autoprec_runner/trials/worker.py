@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -32,6 +32,9 @@ from autoprec_runner.trials.team import Team
 from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
 from autoprec_runner.workload.source import WorkloadSource
 from autoprec_runner.workload.task import resolve
+
+if TYPE_CHECKING:
+    from autoprec_runner.trial import EffectiveDtypes
 
 PERTURBATION = 2.0**-9
 """Relative weight noise of a perturbed reference: the unit roundoff of bf16, as if the weights had once been bf16."""
@@ -103,6 +106,7 @@ class Worker:
         self._candidate = Candidate.model_validate(arguments["candidate"])
         self._mode = arguments["mode"]
         self._index = 0
+        self._effective: EffectiveDtypes | None = None
 
     def prepare(self) -> dict[str, Any]:
         """Load the workload, resolve it, set its model up for the candidate; describe it."""
@@ -171,7 +175,9 @@ class Worker:
             "nonfinite_parameters": self._nonfinite_parameters() if observe and self._mode == "train" else [],
             "underflowing_eps": self._underflowing_eps(),
             "activations": activations.summary() if activations else None,
-            "effective_dtypes": self._engine.effective_dtypes(self._model, self._optimizer).model_dump(),
+            "effective_dtypes": (
+                self._effective or self._engine.effective_dtypes(self._model, self._optimizer)
+            ).model_dump(),
         }
 
     def save_outputs(self, path: str) -> dict[str, Any]:
@@ -227,6 +233,9 @@ class Worker:
         loss = self._task.loss_of(self._model, batch)
         self._engine.backward(loss)
         self._optimizer.step()
+        if self._effective is None:
+            # Once, in the first step, which is not timed: gradients are there only now.
+            self._effective = self._engine.effective_dtypes(self._model, self._optimizer)
         self._optimizer.zero_grad()
         return (loss.detach(),)
 

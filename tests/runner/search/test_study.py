@@ -99,6 +99,8 @@ def test_what_a_good_trial_measures_is_recorded(ask: Ask) -> None:
     assert len(trial.losses) >= 4
     assert trial.effective_dtypes is not None
     assert "float32" in trial.effective_dtypes.compute
+    assert "float32" == trial.effective_dtypes.gradients
+    assert "float32" == trial.effective_dtypes.optimizer_state
 
 
 def test_the_race_runs_its_contenders_in_turns(ask: Ask) -> None:
