@@ -73,7 +73,7 @@ def unfit(candidate: Candidate, prepared: Prepared) -> Unfit | None:
     if prepared.mode == "inference" or prepared.frozen_base:
         return None
     return Unfit(
-        reason=f"{precision} freezes the weights that it quantizes, and this workload trains them.",
+        reason="It freezes the weights that it quantizes, and this workload trains them.",
         remedy="Freeze the base and train adapters on it (LoRA), use bnb-int8-training, or name it in candidates= to "
         "try it all the same.",
     )
