@@ -50,9 +50,10 @@ def unstable_already(evidence: Evidence, reference: Evidence | None) -> Stabilit
         sentence = f"Its loss was not finite from step {step + 1} on"
     else:
         sentence = f"Activations were not finite within the first {evidence.steps} steps though the loss was"
+    hint = _overflow_hint(overflowed, reference) or _range_hint(evidence, reference)
     return Stability(
         verdict="unstable",
-        sentence=f"{sentence}{_blame(overflowed)}.{_overflow_hint(overflowed, reference)}",
+        sentence=f"{sentence}{_blame(overflowed)}.{hint}",
         steps=evidence.steps,
         first_nonfinite_module=overflowed[0] if overflowed else None,
         first_nonfinite_step=step,
@@ -184,6 +185,12 @@ def fp16_warning(reference: Evidence) -> str:
     if peak <= _FP16_MAX:
         return ""
     return f" In fp32 `{name}` put out {figure(peak)}, beyond the 65,504 that fp16 can hold."
+
+
+def _range_hint(evidence: Evidence, reference: Evidence | None) -> str:
+    """Return the warning of `fp16_warning` for a run in fp16: overflow may be one reason of several."""
+    compute = evidence.effective_dtypes.compute if evidence.effective_dtypes else ""
+    return fp16_warning(reference) if reference and "float16" in compute.replace("bfloat16", "") else ""
 
 
 def _blame(modules: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autoprec_runner.trial import EffectiveDtypes
 from autoprec_runner.trials.session import Activations, Evidence
 from autoprec_runner.trials.stability import (
     fp16_warning,
@@ -165,3 +166,16 @@ def test_the_module_that_fp16_cannot_hold_is_named_beforehand() -> None:
     assert fp16_warning(fits) == ""
     beyond = evidence(FALLING, activations=Activations(largest={"a": 10.0, "b": 80_000.0}))
     assert "`b` put out 80,000, beyond the 65,504" in fp16_warning(beyond)
+
+
+@pytest.mark.parametrize(("dtype", "told"), [("float16", True), ("bfloat16", False)])
+def test_spoilt_parameters_in_fp16_hear_of_its_range_too(dtype: str, told: bool) -> None:  # noqa: FBT001 (a case)
+    reference = evidence(FALLING, activations=Activations(largest={"b": 8e4}))
+    spoilt = evidence(
+        FALLING,
+        nonfinite_parameters=("b.weight",),
+        effective_dtypes=EffectiveDtypes(parameters=dtype, compute=dtype),
+    )
+    verdict = unstable_already(spoilt, reference)
+    assert verdict is not None
+    assert told is ("In fp32 `b` put out 80,000, beyond the 65,504" in verdict.sentence)
