@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from autoprec_runner.trials.observe import floating_tensors
+from autoprec_runner.trials.observe import dense_tensors
 
 _MIN_CLASSES = 2
 
@@ -16,7 +16,7 @@ Outputs = Sequence[list[torch.Tensor]]
 
 def output_tensors(output: Any) -> list[torch.Tensor]:
     """Return every floating tensor of a model output in fp32 on the CPU, in a fixed order."""
-    return [tensor.detach().to("cpu", torch.float32, copy=True) for tensor in floating_tensors(output)]
+    return [tensor.detach().to("cpu", torch.float32, copy=True) for tensor in dense_tensors(output)]
 
 
 def holds_nan(outputs: Outputs) -> bool:

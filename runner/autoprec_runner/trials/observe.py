@@ -1,14 +1,15 @@
 """What the modules of a model put out during a step: the largest number, and the first that is not finite."""
 
-import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
+
+from autoprec_runner.workload.tensors import floating_tensors
 
 _REPORTED_MODULES = 8
 
@@ -27,7 +28,7 @@ class Activations:
     def record(self, name: str, output: Any) -> None:
         """Take the extremes of every floating tensor in a module's output."""
         self.outputs += 1
-        for tensor in floating_tensors(output):
+        for tensor in dense_tensors(output):
             peak = _peak(tensor.detach())
             first = torch.full_like(peak, self.outputs).where(~peak.isfinite(), math.inf)
             self.peaks[name] = torch.maximum(self.peaks.get(name, peak), peak)
@@ -67,20 +68,11 @@ def observed(model: nn.Module) -> Iterator[Activations]:
             handle.remove()
 
 
-def floating_tensors(output: Any) -> Iterator[torch.Tensor]:
+def dense_tensors(output: Any) -> Iterator[torch.Tensor]:
     """Yield the non-empty, dense floating tensors in a module's output, in a fixed order."""
-    if isinstance(output, torch.Tensor):
-        if output.is_floating_point() and output.layout is torch.strided and not output.is_nested and output.numel():
-            yield output
-    elif isinstance(output, Mapping):
-        for value in output.values():
-            yield from floating_tensors(value)
-    elif isinstance(output, list | tuple):
-        for value in output:
-            yield from floating_tensors(value)
-    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
-        for each in dataclasses.fields(output):
-            yield from floating_tensors(getattr(output, each.name, None))
+    for tensor in floating_tensors(output):
+        if tensor.layout is torch.strided and not tensor.is_nested and tensor.numel():
+            yield tensor
 
 
 def _recorder(activations: Activations, name: str) -> Callable[[nn.Module, Any, Any], None]:

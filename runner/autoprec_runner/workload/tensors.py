@@ -19,7 +19,7 @@ def tensors_of(value: Any) -> Iterator[Tensor]:
             yield from tensors_of(inner)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
-            yield from tensors_of(getattr(value, field.name))
+            yield from tensors_of(getattr(value, field.name, None))
 
 
 def floating_tensors(value: Any) -> tuple[Tensor, ...]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autoprec_runner.trials.observe import floating_tensors, observed
+from autoprec_runner.trials.observe import dense_tensors, observed
 
 
 class Times(nn.Module):
@@ -92,8 +92,8 @@ class Output:
         ("text", 0),
     ],
 )
-def test_floating_tensors_are_found_wherever_they_are(output: Any, count: int) -> None:
-    assert count == len(list(floating_tensors(output)))
+def test_dense_tensors_are_found_wherever_they_are(output: Any, count: int) -> None:
+    assert count == len(list(dense_tensors(output)))
 
 
 def test_float8_can_be_observed() -> None:
