@@ -88,7 +88,7 @@ def test_a_study_goes_through_its_phases_and_stores_every_trial_before_it_tells(
 
 
 def test_what_a_good_trial_measures_is_recorded(ask: Ask) -> None:
-    outcome = ask("is_heavy", budget=4.0)
+    outcome = ask("is_heavy", budget=12.0)
     trial = next(trial for trial in outcome.trials if ("32-true", "verify") == (trial.candidate.precision, trial.phase))
     assert trial.step_time is not None
     assert 0 < trial.step_time.low_seconds <= trial.step_time.median_seconds <= trial.step_time.high_seconds
@@ -100,7 +100,7 @@ def test_what_a_good_trial_measures_is_recorded(ask: Ask) -> None:
     assert trial.effective_dtypes is not None
     assert "float32" in trial.effective_dtypes.compute
     assert "float32" == trial.effective_dtypes.gradients
-    assert "float32" == trial.effective_dtypes.optimizer_state
+    assert trial.effective_dtypes.optimizer_state is None  # plain SGD keeps none
 
 
 def test_the_race_runs_its_contenders_in_turns(ask: Ask) -> None:
