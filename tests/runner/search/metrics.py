@@ -24,7 +24,7 @@ def distance_to_one(output: Any, _batch: Any) -> torch.Tensor:
 
 
 def _workload(metric: Any) -> Workload:
-    model = nn.Sequential(nn.Linear(1024, 1024), nn.Linear(1024, 8))
+    model = nn.Sequential(nn.Linear(1024, 8192), nn.Linear(8192, 8))
     return Workload(model=model, batch=torch.randn(8, 1024), loss=distance_to_one, metric=metric)
 
 

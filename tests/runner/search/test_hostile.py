@@ -74,7 +74,7 @@ def test_a_workload_that_makes_no_step_is_an_error_of_its_author(ask: Ask, ledge
 
 @pytest.mark.parametrize("factory", ["allocates", "allocates_at_load", "is_killed"])
 def test_a_workload_that_takes_all_memory_is_stopped_at_its_limit(ask: Ask, factory: str) -> None:
-    outcome = ask(factory, "bf16-true", memory_limit_bytes=512 * MIB)
+    outcome = ask(factory, "bf16-true", memory_limit_bytes=512 * MIB, budget=30.0)
     assert {"oom"} == {trial.status for trial in outcome.trials if trial.candidate.precision == "32-true"}
     assert answer(outcome).precision is None
 
