@@ -5,7 +5,9 @@ ProbeError
 ├── UnknownPrecisionError   a precision string that nobody provides
 ├── ForeignPrecisionError   a precision string whose plugin, not the probe, has to judge it
 ├── DeviceNotFoundError     a device that the hardware profile does not hold
-└── ReaderError             a source of facts that could not be read
+├── ReaderError             a source of facts that could not be read
+├── CaptureError            a file that tells of no machine, or a truncated or garbled one
+└── CatalogError            a catalogue of accelerators that cannot be used, or a key that it does not have
 """
 
 
@@ -31,3 +33,11 @@ class DeviceNotFoundError(ProbeError, LookupError):
 
 class ReaderError(ProbeError):
     """A source of hardware facts that exists and could not be read."""
+
+
+class CaptureError(ProbeError, ValueError):
+    """A file of no known format, or one that is truncated or garbled."""
+
+
+class CatalogError(ProbeError, ValueError):
+    """A catalogue of accelerators that cannot be read, or a name that it does not have."""

@@ -1,6 +1,6 @@
 """What the probe reports of one machine. Unknown is None; a device that cannot be read is an entry with an error."""
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
@@ -9,6 +9,14 @@ from autoprec_probe.candidate import Device
 
 class _Fact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CoreKind(_Fact):
+    """Cores of one kind among those of a hybrid processor."""
+
+    name: str | None = None
+    """archspec's or the vendor's name of the core, such as `cortex_x925`; None where only its rank is known."""
+    logical_cores: int
 
 
 class Cpu(_Fact):
@@ -28,7 +36,24 @@ class Cpu(_Fact):
     features: tuple[str, ...] = ()
     """The features that matter to precision, by their Linux flag names, sorted."""
     memory_total_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    """What this process may use of the memory, where a control group limits it."""
+    cpu_quota: float | None = None
+    """How many cores' time this process may use, where a control group limits it."""
+    numa_nodes: int | None = None
+    threads_per_core: int | None = None
+    core_kinds: tuple[CoreKind, ...] = ()
+    """The kinds of cores of a hybrid processor, fastest first; empty where all are alike or nothing tells."""
     hypervisor: bool | None = None
+
+
+class Slice(_Fact):
+    """One part of a partitioned accelerator (a MIG instance), which a workload has to itself."""
+
+    name: str | None = None
+    """The vendor's name of the profile, such as `1g.10gb`."""
+    uuid: str | None = None
+    memory_total_bytes: int | None = None
 
 
 class Accelerator(_Fact):
@@ -42,10 +67,23 @@ class Accelerator(_Fact):
     architecture: str | None = None
     """The architecture in lower case, such as `hopper`."""
     compute_capability: tuple[int, int] | None = None
+    """NVIDIA's number of what a device can compute."""
+    gfx_target: str | None = None
+    """AMD's name of what a device can compute, such as `gfx942`."""
     memory_total_bytes: int | None = None
     memory_free_bytes: int | None = None
     partitioned: bool | None = None
     """Whether the device is cut into slices (MIG), so that a workload gets only a part of it."""
+    slices: tuple[Slice, ...] = ()
+    """The parts of a partitioned device, as far as the driver tells them."""
+    cores: int | None = None
+    """Compute units: NVIDIA's multiprocessors, AMD's compute units, a TPU's tensor cores."""
+    power_limit_watts: float | None = None
+    pcie_generation: int | None = None
+    """The generation and width that slot and device can agree on, not those of a link that saves power."""
+    pcie_width: int | None = None
+    nvlinks: int | None = None
+    """How many NVLink links are up."""
     error: str | None = None
     """Why this device could not be read, if it could not."""
 
@@ -57,8 +95,24 @@ class Software(_Fact):
     packages: dict[str, str | None] = Field(default_factory=dict)
     """Distribution name to version, for the packages that the probe asks for."""
     nvidia_driver: str | None = None
+    rocm: str | None = None
     cuda_driver: str | None = None
     """The newest CUDA version that the driver serves, such as `12.8`."""
+
+
+class MeasuredRate(_Fact):
+    """What a device was measured to reach, as opposed to what its flags promise."""
+
+    device: Device
+    operation: Literal["matmul", "copy"]
+    dtype: str
+    """torch's name without its prefix, such as `bfloat16`."""
+    tflops: float | None = None
+    """10^12 multiplications and additions a second, for a product."""
+    gbytes_per_second: float | None = None
+    """10^9 bytes read and written a second, for a copy."""
+    error: str | None = None
+    """Why there is no rate: it was cut off, or torch refused."""
 
 
 class HardwareProfile(_Fact):
@@ -69,6 +123,8 @@ class HardwareProfile(_Fact):
     cpu: Cpu
     accelerators: tuple[Accelerator, ...] = ()
     software: Software
+    measured: tuple[MeasuredRate, ...] = ()
+    """What `autoprec probe --measure` found on this machine."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -11,7 +11,7 @@ from typing import Protocol
 from autoprec_probe.errors import ReaderError
 from autoprec_probe.nvml import NvmlReading, read_nvml
 
-_SYSCTL_TIMEOUT_SECONDS = 10
+_COMMAND_TIMEOUT_SECONDS = 10
 
 
 class Reader(Protocol):
@@ -46,6 +46,23 @@ class Reader(Protocol):
 
         Raises:
             ReaderError: The file exists and could not be read.
+        """
+
+    def list_directory(self, path: str) -> tuple[str, ...] | None:
+        """Return the sorted names in a folder of /proc, /sys or /dev, None where there is none.
+
+        Raises:
+            ReaderError: The folder exists and could not be read.
+        """
+
+    def environment(self, name: str) -> str | None:
+        """Return an environment variable, None where it is not set."""
+
+    def command(self, *words: str) -> str | None:
+        """Return what a vendor's tool printed, None where it is not installed or ended with an error.
+
+        Raises:
+            ReaderError: It did not answer in time.
         """
 
     def sysctl(self) -> str | None:
@@ -99,24 +116,40 @@ class HostReader:
         except OSError as e:
             raise ReaderError(f"Cannot read {path}: {e}") from e
 
-    def sysctl(self) -> str | None:
-        """Return macOS's sysctl lines, or None."""
-        if self.system != "Darwin":
-            return None
-        command = ["/usr/sbin/sysctl", "hw", "machdep.cpu"]
+    def list_directory(self, path: str) -> tuple[str, ...] | None:
+        """Return the sorted names in a folder of this machine, or None."""
         try:
-            done = subprocess.run(  # noqa: S603 (a constant command)
-                command,
+            return tuple(sorted(each.name for each in Path(path).iterdir()))
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return None
+        except OSError as e:
+            raise ReaderError(f"Cannot list {path}: {e}") from e
+
+    def environment(self, name: str) -> str | None:
+        """Return a variable of this process's environment, or None."""
+        return os.environ.get(name)
+
+    def command(self, *words: str) -> str | None:
+        """Return what a vendor's tool of this machine printed, or None."""
+        try:
+            done = subprocess.run(  # noqa: S603 (detectors name constant commands)
+                words,
                 check=False,
                 capture_output=True,
                 text=True,
-                timeout=_SYSCTL_TIMEOUT_SECONDS,
+                errors="replace",
+                timeout=_COMMAND_TIMEOUT_SECONDS,
+                stdin=subprocess.DEVNULL,
             )
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             return None
         except (OSError, subprocess.TimeoutExpired) as e:
-            raise ReaderError(f"{' '.join(command)} did not answer: {e}") from e
-        return done.stdout
+            raise ReaderError(f"{' '.join(words)} did not answer: {e}") from e
+        return done.stdout if done.returncode == 0 else None
+
+    def sysctl(self) -> str | None:
+        """Return macOS's sysctl lines, or None."""
+        return self.command("/usr/sbin/sysctl", "hw", "machdep.cpu") if self.system == "Darwin" else None
 
     def package_version(self, name: str) -> str | None:
         """Return the version of a distribution installed here, or None."""

@@ -19,6 +19,8 @@ class FakeReader:
     logical_cores: int | None = None
     usable_cores: int | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
     sysctl_text: str | None = None
     nvml_reading: NvmlReading = field(default_factory=NvmlReading)
@@ -26,6 +28,20 @@ class FakeReader:
     def read_text(self, path: str) -> str | None:
         """Return the given text of this path, or None."""
         return self.files.get(path)
+
+    def list_directory(self, path: str) -> tuple[str, ...] | None:
+        """Return the first part of every given path below this one, or None where there is none."""
+        below = path.rstrip("/") + "/"
+        names = {each.removeprefix(below).partition("/")[0] for each in self.files if each.startswith(below)}
+        return tuple(sorted(names)) or None
+
+    def environment(self, name: str) -> str | None:
+        """Return the given variable, or None."""
+        return self.variables.get(name)
+
+    def command(self, *words: str) -> str | None:
+        """Return the given output of this command, or None."""
+        return self.commands.get(words)
 
     def sysctl(self) -> str | None:
         """Return the given lines, or None."""
