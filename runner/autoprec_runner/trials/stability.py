@@ -34,7 +34,8 @@ LEAST_PROGRESS = 0.5
 """A candidate must make at least this share of the reference's progress."""
 FEWEST_STEPS = 4
 _CLEAR_PROGRESS = 4.0
-_FP16_MAX = 65504.0
+FP16_MAX = 65504.0
+"""The largest number of fp16."""
 
 
 def unstable_already(evidence: Evidence, reference: Evidence | None) -> Stability | None:
@@ -182,7 +183,7 @@ def reference_verdict(evidence: Evidence, *, told: str = "It is the fp32 referen
 def fp16_warning(reference: Evidence) -> str:
     """Return a sentence naming the module whose fp32 activations do not fit into fp16, or nothing if all do."""
     name, peak = max(reference.activations.largest.items(), key=lambda item: item[1], default=("", 0.0))
-    if peak <= _FP16_MAX:
+    if peak <= FP16_MAX:
         return ""
     return f" In fp32 `{name}` put out {figure(peak)}, beyond the 65,504 that fp16 can hold."
 

@@ -118,6 +118,7 @@ class Worker:
             strategy=self._candidate.strategy,
             accelerator=arguments["device"],
             matmul_precision=self._candidate.matmul_precision,
+            keep_fp32=self._candidate.keep_fp32,
         )
         self._device = self._engine.device
         self._memory = MemoryMeter(self._device)
