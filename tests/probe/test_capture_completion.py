@@ -31,6 +31,7 @@ def completed(accelerator: Accelerator) -> tuple[Capability | None, str | None]:
         ("NVIDIA A10", None, ((8, 6), "ampere")),
         ("NVIDIA GeForce RTX 5090", "blackwell", ((12, 0), "blackwell-rtx")),
         ("NVIDIA X100", None, ((14, 0), None)),
+        ("NVIDIA X100", "rubin", ((14, 0), "rubin")),
     ],
 )
 def test_an_exact_name_tells_the_capability_and_so_the_architecture(

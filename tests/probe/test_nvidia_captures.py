@@ -183,6 +183,11 @@ def test_a_slice_in_device_query_is_told_from_its_device() -> None:
     )
 
 
+def test_memory_that_slices_share_is_theirs() -> None:
+    text = re.sub("^        FB Memory", "        Shared FB Memory", text_of(QUERY), flags=re.MULTILINE)
+    assert devices(QUERY) == parse(text).accelerators
+
+
 def test_an_old_driver_tells_less() -> None:
     k80 = devices(OLD_QUERY)[0]
     assert ("Tesla K80", None, None, 11439 * MIB) == (
@@ -319,13 +324,19 @@ def test_a_filtered_query_is_refused() -> None:
     filtered = re.sub(
         "    Product Name.*?    FB Memory", "    FB Memory", text.replace("Processes", "Tasks"), flags=re.DOTALL
     )
-    with pytest.raises(CaptureError, match="truncated within GPU 1 of 2, or filtered by -d"):
+    with pytest.raises(CaptureError, match="truncated within GPU 1 of 2: capture it anew, without filters"):
         parse(filtered)
 
 
 def test_two_queries_in_one_file_are_refused() -> None:
     with pytest.raises(CaptureError, match=r"announces 2 GPU\(s\) and holds 4: give one file for each"):
         parse(text_of(QUERY) + text_of(QUERY))
+
+
+def test_a_staircase_of_garbage_is_refused_like_any_other() -> None:
+    staircase = "".join(" " * depth + "step\n" for depth in range(2000))
+    with pytest.raises(CaptureError, match="truncated"):
+        parse(text_of(QUERY).replace(": None", "") + staircase)
 
 
 def test_garbled_xml_says_where() -> None:

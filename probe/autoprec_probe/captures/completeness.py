@@ -2,7 +2,7 @@
 
 from autoprec_probe.errors import CaptureError
 
-_WAY_OUT = "capture it anew and give the whole of it"
+_WAY_OUT = "capture it anew, without filters, and give the whole of it"
 
 
 def require_devices(layout: str, *, found: int, announced: int | None) -> None:

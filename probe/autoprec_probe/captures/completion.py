@@ -27,5 +27,6 @@ def _by_name(accelerator: Accelerator, capability_of: Callable[[str], Capability
     capability = None if accelerator.name is None else capability_of(accelerator.name)
     if capability is None or accelerator.architecture is None:
         return capability
-    family = architecture_family(ARCHITECTURES.get(capability, ""))
-    return capability if family == architecture_family(accelerator.architecture) else None
+    known = ARCHITECTURES.get(capability)
+    agree = known is None or architecture_family(known) == architecture_family(accelerator.architecture)
+    return capability if agree else None

@@ -61,7 +61,7 @@ def _devices(log: Node) -> Iterator[Accelerator]:
 
 def _require_whole(block: Node, which: str) -> None:
     if not any(block.all(title) for title in _LAST_SECTIONS):
-        raise truncated(_LAYOUT, f"within {which}, or filtered by -d")
+        raise truncated(_LAYOUT, f"within {which}")
     if block.get("Product Name") is None:
         raise CaptureError(f"This output of {_LAYOUT} is garbled: {which} has no 'Product Name'. Capture it anew.")
 

@@ -54,12 +54,17 @@ class Node:
         """Return the first value of a title at any depth below."""
         return next((each.value for each in self.walk() if each.title == title), None)
 
-    def walk(self) -> Iterator[Self]:
+    def walk(self) -> Iterator["Node"]:
         """Yield all lines below, from top to bottom."""
-        for child in self.children:
-            yield child
-            yield from child.walk()
+        waiting: list[Node] = [*reversed(self.children)]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting.extend(reversed(node.children))
 
-    def last(self) -> Self:
+    def last(self) -> "Node":
         """Return the lowest line."""
-        return self.children[-1].last() if self.children else self
+        node: Node = self
+        while node.children:
+            node = node.children[-1]
+        return node

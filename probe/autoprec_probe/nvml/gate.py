@@ -88,7 +88,7 @@ class Nvml:
         return getattr(self._pynvml, name)
 
     def devices(self, read: Callable[[int, Any], _Entry], unreadable: Callable[[int, str], _Entry]) -> list[_Entry]:
-        """Return one entry for each device, in the order of their PCI addresses.
+        """Return one entry for each device that this process may touch, in the order of their PCI addresses.
 
         Args:
             read: Makes an entry from the index and the handle of a device.
@@ -98,18 +98,22 @@ class Nvml:
             count = self._pynvml.nvmlDeviceGetCount()
         except self._pynvml.NVMLError as error:
             return [unreadable(0, str(error))]
-        return [self._device(index, read, unreadable) for index in range(count)]
+        return [entry for index in range(count) for entry in self._device(index, read, unreadable)]
 
     def _device(
         self,
         index: int,
         read: Callable[[int, Any], _Entry],
         unreadable: Callable[[int, str], _Entry],
-    ) -> _Entry:
+    ) -> tuple[_Entry, ...]:
+        """Return the entry of a device, none where a container or a batch system gave it to others."""
         try:
-            return read(index, self._pynvml.nvmlDeviceGetHandleByIndex(index))
-        except (self._pynvml.NVMLError, DeviceLostError) as error:
-            return unreadable(index, str(error))
+            return (read(index, self._pynvml.nvmlDeviceGetHandleByIndex(index)),)
+        except self._pynvml.NVMLError as error:
+            denied = error.value == self._pynvml.NVML_ERROR_NO_PERMISSION
+            return () if denied else (unreadable(index, str(error)),)
+        except DeviceLostError as error:
+            return (unreadable(index, str(error)),)
 
 
 def library_is_loaded() -> bool:

@@ -125,6 +125,10 @@ def test_a_lost_device_is_an_entry_with_its_error_and_costs_no_other(library: Li
     assert Accelerator(kind="cuda", index=1, vendor="NVIDIA", error=reason) == broken
 
 
+def test_a_device_that_this_process_may_not_touch_is_none_of_its_devices(library: Library) -> None:
+    assert [(1, "NVIDIA L4")] == [(each.index, each.name) for each in read_devices(library, {"handle": "!4"}, L4)]
+
+
 @pytest.mark.parametrize("answer", [UNKNOWN, "!3", "!4"], ids=["unknown error", "not supported", "not permitted"])
 def test_one_reading_that_fails_is_one_field_of_none(library: Library, answer: str) -> None:
     intact, broken = read_devices(library, L4, L4 | {"power_limit": answer})
