@@ -3,8 +3,7 @@
 import pytest
 
 from autoprec_probe import Accelerator
-from autoprec_probe.captures.completion import complete
-from autoprec_probe.nvidia import ARCHITECTURES, CORES_PER_MULTIPROCESSOR, Capability, sole_capability
+from autoprec_probe.captures.completion import Capability, complete
 
 NAMES: dict[str, Capability] = {
     "NVIDIA A10": (8, 6),
@@ -52,7 +51,9 @@ def test_an_architecture_of_one_capability_tells_it(architecture: str, capabilit
     assert (capability, architecture) == completed(gpu("NVIDIA Unheard Of", architecture))
 
 
-@pytest.mark.parametrize("architecture", ["kepler", "pascal", "volta", "ampere", "blackwell", "rubin"])
+@pytest.mark.parametrize(
+    "architecture", ["kepler", "pascal", "volta", "ampere", "blackwell", "blackwell-ultra", "rubin"]
+)
 def test_an_architecture_of_several_capabilities_or_none_tells_none(architecture: str) -> None:
     assert (None, architecture) == completed(gpu("NVIDIA Unheard Of", architecture))
 
@@ -69,11 +70,3 @@ def test_what_was_told_stays() -> None:
 def test_other_devices_stay_as_they_are(facts: dict[str, object]) -> None:
     other = gpu("NVIDIA A10").model_copy(update=facts)
     assert other == complete(other, NAMES.get)
-
-
-def test_only_the_word_of_the_driver_names_a_family_of_one() -> None:
-    assert sole_capability("blackwell-ultra") is None
-
-
-def test_every_known_capability_has_its_cores() -> None:
-    assert ARCHITECTURES.keys() == CORES_PER_MULTIPROCESSOR.keys()

@@ -10,9 +10,8 @@ import pytest
 from autoprec_probe import Accelerator
 from autoprec_probe.captures import device_query, nvidia_smi_csv, nvidia_smi_query, nvidia_smi_table, nvidia_smi_xml
 from autoprec_probe.captures.capture import Capture
-from autoprec_probe.captures.completion import complete
+from autoprec_probe.captures.completion import Capability, complete
 from autoprec_probe.errors import CaptureError
-from autoprec_probe.nvidia import Capability
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "hardware" / "fixtures" / "nvidia-smi"
 FORMATS = (

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
-from autoprec_probe.nvidia import ARCHITECTURES, Capability, architecture_family, sole_capability
+from autoprec_probe.nvidia import ARCHITECTURES
 from autoprec_probe.profile import Accelerator
+
+Capability = tuple[int, int]
 
 
 def complete(accelerator: Accelerator, capability_of: Callable[[str], Capability | None]) -> Accelerator:
@@ -15,7 +17,7 @@ def complete(accelerator: Accelerator, capability_of: Callable[[str], Capability
     """
     if accelerator.vendor != "NVIDIA" or accelerator.error or accelerator.compute_capability:
         return accelerator
-    capability = _by_name(accelerator, capability_of) or sole_capability(accelerator.architecture)
+    capability = _by_name(accelerator, capability_of) or _of_family(accelerator.architecture)
     if capability is None:
         return accelerator
     architecture = ARCHITECTURES.get(capability, accelerator.architecture)
@@ -28,5 +30,16 @@ def _by_name(accelerator: Accelerator, capability_of: Callable[[str], Capability
     if capability is None or accelerator.architecture is None:
         return capability
     known = ARCHITECTURES.get(capability)
-    agree = known is None or architecture_family(known) == architecture_family(accelerator.architecture)
+    agree = known is None or _family(known) == _family(accelerator.architecture)
     return capability if agree else None
+
+
+def _of_family(architecture: str | None) -> Capability | None:
+    """Return the capability of an architecture that has only one, as Turing has and Ampere has not."""
+    found = [capability for capability, name in ARCHITECTURES.items() if _family(name) == architecture]
+    return found[0] if len(found) == 1 else None
+
+
+def _family(architecture: str) -> str:
+    """Return an architecture as NVIDIA's tools print it: they have one Blackwell for all of 10.x to 12.x."""
+    return architecture.partition("-")[0]

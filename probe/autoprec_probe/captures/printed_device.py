@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from autoprec_probe.nvidia import ARCHITECTURES, Capability
+from autoprec_probe.nvidia import ARCHITECTURES
 from autoprec_probe.profile import Accelerator, Slice
 
 MEBIBYTE = 2**20
@@ -103,7 +103,7 @@ def _architecture(text: str | None) -> str | None:
     return words.split()[0].lower() if words else None
 
 
-def _capability(text: str | None) -> Capability | None:
+def _capability(text: str | None) -> tuple[int, int] | None:
     found = re.fullmatch(r"\s*(\d+)\.(\d+)\s*", text or "")
     return (int(found[1]), int(found[2])) if found else None
 
