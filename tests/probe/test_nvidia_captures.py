@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autoprec_probe import Accelerator
 from autoprec_probe.captures import device_query, nvidia_smi_csv, nvidia_smi_query, nvidia_smi_table, nvidia_smi_xml
-from autoprec_probe.captures.capture import Capture
+from autoprec_probe.captures.capture import Capture, Format
 from autoprec_probe.errors import CaptureError
 from autoprec_probe.profile import Slice
 
@@ -352,3 +354,23 @@ def test_xml_that_declares_entities_is_refused(declaration: str) -> None:
     text = text_of(XML).replace('"nvsmi_device_v12.dtd"', f'"nvsmi_device_v12.dtd" [{declaration}]')
     with pytest.raises(CaptureError, match="declares entities"):
         parse(text)
+
+
+@given(
+    name=st.sampled_from(list(ALL)),
+    cuts=st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 300), st.text(max_size=8)), min_size=1, max_size=3),
+)
+def test_a_garbled_capture_is_parsed_or_refused(name: str, cuts: list[tuple[int, int, str]]) -> None:
+    text = text_of(name)
+    for start, length, instead in cuts:
+        text = text[:start] + instead + text[start + length :]
+    for each in FORMATS:
+        if each.recognizes(text):
+            assert parsed_or_refused(each, text) in {Capture, CaptureError}
+
+
+def parsed_or_refused(layout: Format, text: str) -> type:
+    try:
+        return type(layout.parse(text))
+    except CaptureError as error:
+        return type(error)

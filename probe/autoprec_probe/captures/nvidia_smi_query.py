@@ -37,7 +37,7 @@ def parse(text: str) -> Capture:
     require_devices(_LAYOUT, found=len(devices), announced=int(attached))
     last = log.last()
     if last.value is None and devices:
-        raise truncated(_LAYOUT, f"within the line {last.title!r} of GPU {len(devices)} of {attached}")
+        raise truncated(_LAYOUT, f"within the line {last.title[:60]!r} of GPU {len(devices)} of {attached}")
     return Capture(
         system=next(filter(None, (system_of(each.get("Driver Model", "Current")) for each in log.children)), None),
         accelerators=devices,

@@ -42,14 +42,14 @@ def parse(text: str) -> Capture:
     header, failure = _HEADER.search(text), _FAILURE.search(text)
     if header is None:
         raise CaptureError(
-            f"nvidia-smi failed on that machine: {failure[0].strip()!r}. Mend its driver and capture it anew."
+            f"nvidia-smi failed on that machine: {failure[0].strip()[:200]!r}. Mend its driver and capture it anew."
             if failure
             else f"This output of {_LAYOUT} has no header: give the whole of it.",
         )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     printed = _printed(lines)
     if not lines[-1].startswith("+"):
-        raise truncated(_LAYOUT, f"after the line {lines[-1]!r}")
+        raise truncated(_LAYOUT, f"after the line {lines[-1][:60]!r}")
     return Capture(
         accelerators=tuple(device.accelerator(index) for index, device in printed.items()),
         software={"nvidia_driver": version(header[1]), "cuda_driver": version(header[2])},

@@ -68,8 +68,8 @@ def _reading(nvml: Nvml) -> NvmlReading:
     return NvmlReading(
         library_found=True,
         accelerators=tuple(nvml.devices(partial(_accelerator, nvml), _unreadable)),
-        driver_version=nvml.ask("nvmlSystemGetDriverVersion"),
-        cuda_version=_cuda_version(nvml.ask("nvmlSystemGetCudaDriverVersion_v2")),
+        driver_version=nvml.ask_driver("nvmlSystemGetDriverVersion"),
+        cuda_version=_cuda_version(nvml.ask_driver("nvmlSystemGetCudaDriverVersion_v2")),
     )
 
 

@@ -162,6 +162,12 @@ def test_the_versions_of_the_driver_are_read(library: Library) -> None:
     assert ("580.65.06", "13.0", True) == (reading.driver_version, reading.cuda_version, reading.library_found)
 
 
+@pytest.mark.parametrize("answer", ["!1", UNKNOWN], ids=["uninitialized", "unknown error"])
+def test_a_driver_that_tells_no_version_still_tells_its_devices(library: Library, answer: str) -> None:
+    (reading,) = read(library, Machine(devices=(L4,), driver=answer))
+    assert (None, ["NVIDIA L4"]) == (reading.driver_version, [each.name for each in reading.accelerators])
+
+
 def test_a_symbol_that_an_old_driver_lacks_costs_only_its_field(tmp_path: Any) -> None:
     (reading,) = read(Library.build(tmp_path, "-DOLD_DRIVER"), Machine(devices=(V100,), driver="375.26"))
     expected = Accelerator(
