@@ -146,8 +146,8 @@ def _initialise(pynvml: Any) -> None:
 def _unload(pynvml: Any) -> bool:
     """Return whether the library could be unloaded; while somebody else of this process is connected it stays.
 
-    pynvml loads it once for the life of a process, and so would keep the old one after an upgrade. It has no function to
-    unload it; a version of pynvml that keeps its state elsewhere is left alone.
+    pynvml loads it once for the life of a process, and so would keep the old one after an upgrade. It has no function
+    to unload it; a version of pynvml that keeps its state elsewhere is left alone.
     """
     connected, functions = (
         getattr(pynvml, name, None) for name in ("_nvmlLib_refcount", "_nvmlGetFunctionPointer_cache")
