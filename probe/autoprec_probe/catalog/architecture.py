@@ -62,7 +62,7 @@ class ArchitectureRow(BaseModel):
             raise ValueError(f"{', '.join(both)} cannot be refused and computed; take it out of one of the lists")
         return self
 
-    def computes(self, dtype: Dtype) -> bool:
+    def computes(self, dtype: str) -> bool:
         """Return whether any unit computes in this format without a detour."""
         return dtype in self.matrix or dtype in self.vector
 

@@ -90,7 +90,7 @@ def _checked(form: type[File], text: str, path: str) -> File:
     try:
         return form.model_validate(data)
     except ValidationError as e:
-        raise CatalogError(f"{path}: {_told(form, e.errors()[0], data)} {_WAY_OUT}") from e
+        raise CatalogError(f"{path}: {_told(form, _most_telling(e.errors()), data)} {_WAY_OUT}") from e
 
 
 def _accelerators(rows: Iterable[AcceleratorRow], sources: dict[str, str], origin: str) -> tuple[AcceleratorFacts, ...]:
@@ -110,6 +110,11 @@ def _architectures(
 
 def _references(named: Iterable[str], sources: dict[str, str]) -> dict[str, str]:
     return {each: sources.get(each, each) for each in named}
+
+
+def _most_telling(errors: list[ErrorDetails]) -> ErrorDetails:
+    """A misspelt field is one too many and one too few: the former says more."""
+    return next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
 
 
 def _told(form: type[AcceleratorsFile | ArchitecturesFile], error: ErrorDetails, data: dict[str, Any]) -> str:
