@@ -230,6 +230,11 @@ def test_an_apple_chip_newer_than_the_tables_says_what_is_assumed() -> None:
     assert "M9 is newer than autoprec's tables, which end at M5: that it computes what M5 does is assumed." in told
 
 
+def test_what_rests_on_memory_alone_says_so() -> None:
+    told = reason("bf16-mixed", Accelerator(kind="xpu", index=0, vendor="Intel", name="A GPU", architecture="xe3"))
+    assert "A GPU has matrix units for bf16. What autoprec knows of xe3 is unverified." == told
+
+
 def test_16_mixed_on_a_tpu_is_said_to_run_in_bf16() -> None:
     tpu = Accelerator(kind="tpu", index=0, vendor="Google", name="TPU v5e")
     assert "16-mixed autocasts to bf16, the only half precision of a TPU, and the effective dtypes say bf16" in (

@@ -65,7 +65,8 @@ def _reason(case: Case, known: Known, dtype: Dtype) -> str:
         what += f", {remark.text}" if remark else ""
     else:
         what = remark.text if remark else f"is not known to compute in {number_format} without a detour through fp32"
-    return f"{named(case, known)} {what}." + (f" {known.caveat}" if known.caveat else "")
+    unverified = f"What autoprec knows of {facts.name} is unverified." if facts.status == "unverified" else None
+    return " ".join(filter(None, (f"{named(case, known)} {what}.", known.caveat, unverified)))
 
 
 def _instead(number_format: NumberFormat, facts: ArchitectureFacts) -> str:

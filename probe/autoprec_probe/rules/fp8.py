@@ -4,13 +4,16 @@ Sources: `autoprec_probe.fp8`; NVIDIA/TransformerEngine issues 15 and 610 (what 
 """
 
 from autoprec_probe.catalog import ArchitectureFacts
+from autoprec_probe.features import BF16_COMPUTE
 from autoprec_probe.fp8 import INSTALL, PACKAGE, SOURCE, default_recipe, dotted, fp8_refusal
 from autoprec_probe.rules.architecture import architecture_of, capability_of
-from autoprec_probe.rules.case import Case
+from autoprec_probe.rules.arithmetic import half_precision
+from autoprec_probe.rules.case import Case, Platform
 from autoprec_probe.rules.libraries import cuda_version, library_version
 from autoprec_probe.rules.registry import rule
 from autoprec_probe.verdict import Verdict
 
+_EMULATING: tuple[Platform, ...] = ("cpu", "nvidia", "amd")
 _WEIGHTS = {"transformer-engine": "bf16", "transformer-engine-float16": "fp16"}
 
 
@@ -104,21 +107,24 @@ def no_emulation(case: Case) -> Verdict:
 
 
 def _unsupported(case: Case, reason: str) -> Verdict:
+    where = "" if case.platform in _EMULATING else " on a CPU"
     return Verdict(
         level="unsupported",
         reason=reason,
-        remedy=f"Use {_mixed(case)}; to see whether the model is stable in FP8, try it with emulate=True.",
+        remedy=f"Use {_mixed(case)}; to see whether the model is stable in FP8, try it with emulate=True{where}.",
         source=SOURCE,
     )
 
 
 def _mixed(case: Case) -> str:
-    """Return the mixed precision that comes closest and is native: NVIDIA's devices before Ampere emulate bf16."""
-    if case.platform != "nvidia":
-        return "bf16-mixed"
+    """Return the mixed precision that comes closest and is native, `32-true` if none is."""
+    if case.platform == "cpu":
+        return "32-true" if BF16_COMPUTE.isdisjoint(case.profile.cpu.features) else "bf16-mixed"
     known = architecture_of(case)
-    wants_fp16 = _WEIGHTS[case.candidate.precision] == "fp16"
-    return "16-mixed" if known and (wants_fp16 or not known.facts.computes("bfloat16")) else "bf16-mixed"
+    if known is None:
+        return "32-true"
+    wants_fp16 = _WEIGHTS[case.candidate.precision] == "fp16" and known.facts.computes("float16")
+    return "16-mixed" if wants_fp16 else half_precision(known.facts)
 
 
 def _caveat(case: Case) -> str:

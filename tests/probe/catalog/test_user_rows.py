@@ -46,7 +46,7 @@ compute_capabilities = [[13, 0]]
 matrix = ["bfloat16"]
 vector = ["float32", "float64"]
 remarks.float16 = { text = "leaves fp16 to the past" }
-status = "unverified"
+status = "partly"
 sources = ["https://example.org/rubin"]
 """
 
