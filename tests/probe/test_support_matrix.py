@@ -73,6 +73,7 @@ xe-hpg       N   N   N   N   N   -   -   N   N   -
 xe-lpg       N   e   N   e   N   e   -   N   N   -
 xe2          N   N   N   N   N   e   -   N   N   -
 xpu          N   N   N   N   N   e   -   N   N   -
+gaudi        -   -   -   -   -   -   -   -   -   -
 gaudi2       -   -   -   -   -   -   -   -   -   -
 gaudi3       -   -   -   -   -   -   -   -   -   -
 apple-m1     N   e   N   e   N   -   -   e   e   -
@@ -223,6 +224,12 @@ def test_a_gpu_of_intel_is_told_by_its_name() -> None:
 def test_an_apple_gpu_is_told_by_its_name(name: str, level: str) -> None:
     gpu = Accelerator(kind="mps", index=0, vendor="Apple", name=name)
     assert level == support(Candidate(precision="bf16-mixed"), machine(gpu)).level
+
+
+def test_the_gpu_of_an_intel_mac_is_of_no_generation_of_apples() -> None:
+    gpu = Accelerator(kind="mps", index=0, vendor="Apple", name="AMD Radeon Pro 5500M")
+    profile = machine(gpu).model_copy(update={"cpu": Cpu(architecture="x86_64", microarchitecture="skylake")})
+    assert "may emulate bf16" in support(Candidate(precision="bf16-mixed"), profile).reason
 
 
 def test_an_apple_chip_newer_than_the_tables_says_what_is_assumed() -> None:

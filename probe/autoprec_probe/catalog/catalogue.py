@@ -56,10 +56,8 @@ def assembled(files: Iterable[Rows]) -> Catalogue:
     files = tuple(files)
     for file in files:
         _refuse_doubles(file)
-    every = tuple(row for file in files for row in file.accelerators)
+    accelerators = tuple(_first((row.key, row) for file in files for row in file.accelerators).values())
     architectures = tuple(row for file in files for row in file.architectures)
-    by_row_key = _first((row.key, row) for row in every)
-    accelerators = tuple(by_row_key.values())
     found = Catalogue(
         accelerators=accelerators,
         architectures=architectures,

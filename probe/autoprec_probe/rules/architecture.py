@@ -40,10 +40,7 @@ def architecture_of(case: Case) -> Known | None:
 
 def capability_of(case: Case) -> Capability | None:
     """Return an NVIDIA device's compute capability: its own, its model's, or the lowest of its architecture."""
-    device = case.present
-    model = accelerator_by_name(device.name or "", "NVIDIA")
-    told = device.compute_capability or (model.compute_capability if model else None)
-    return told or lowest_capability(device.architecture)
+    return _told_capability(case) or lowest_capability(case.present.architecture)
 
 
 def target_of(case: Case) -> str | None:
@@ -55,12 +52,16 @@ def target_of(case: Case) -> str | None:
     return None if target is None else target.partition(":")[0]
 
 
-def _nvidia(case: Case) -> Known | None:
+def _told_capability(case: Case) -> Capability | None:
     device = case.present
     model = accelerator_by_name(device.name or "", "NVIDIA")
-    capability = device.compute_capability or (model.compute_capability if model else None)
+    return device.compute_capability or (model.compute_capability if model else None)
+
+
+def _nvidia(case: Case) -> Known | None:
+    capability = _told_capability(case)
     if capability is None:
-        named = _first_named([device.architecture], "cuda")
+        named = _first_named([case.present.architecture], "cuda")
         return None if named is None else Known(facts=named)
     label = f"compute capability {dotted(capability)}"
     facts = architecture_by_capability(capability)
@@ -102,18 +103,18 @@ def _by_name(case: Case) -> Known | None:
 
 
 def _apple_chip(case: Case) -> str | None:
-    return apple_microarchitecture(case.present.name or "") or case.profile.cpu.microarchitecture
+    """Return `m3` for an M3 of any size; None for what Apple does not make itself, as in an Intel Mac."""
+    chip = apple_microarchitecture(case.present.name or "") or case.profile.cpu.microarchitecture or ""
+    return chip if re.fullmatch(r"m\d+", chip) else None
 
 
-def _newest_apple(chip: str) -> Known | None:
+def _newest_apple(chip: str) -> Known:
     """Return the newest chip of Apple in the tables, for one that is newer."""
-    known = [row for row in architectures() if row.device == "mps" and re.fullmatch(r"apple-m\d+", row.name)]
+    known = [row for row in architectures() if re.fullmatch(r"apple-m\d+", row.name)]
     newest = max(known, key=lambda row: int(row.name.removeprefix("apple-m")))
-    named = newest.name.removeprefix("apple-").upper()
-    caveat = (
-        f"{chip.upper()} is newer than autoprec's tables, which end at {named}: that it computes what {named} does "
-    )
-    return Known(facts=newest, caveat=caveat + "is assumed.")
+    its = newest.name.removeprefix("apple-").upper()
+    caveat = f"{chip.upper()} is newer than autoprec's tables, which end at {its}: that it computes what {its} does is"
+    return Known(facts=newest, caveat=f"{caveat} assumed.")
 
 
 def _first_named(names: Iterable[str | None], device: str) -> ArchitectureFacts | None:

@@ -1,4 +1,7 @@
-"""Gaudi is told and listed, but autoprec does not run on it."""
+"""What autoprec runs on Gaudi: nothing. The device is recognised, so that the answer is a reason and not an error.
+
+Source: Intel, "Getting Started with PyTorch on Gaudi" (torch reaches it through a plugin of its own).
+"""
 
 from autoprec_probe.rules.case import Case
 from autoprec_probe.rules.registry import matmul_rule, rule
@@ -9,12 +12,12 @@ _SOURCE = "https://docs.habana.ai/en/latest/PyTorch/index.html"
 
 @matmul_rule("hpu")
 @rule("hpu", "fp32", "fp64", "bf16", "fp16", "fp8", "emulated-fp8", "4-bit", "int8")
-def gaudi(case: Case) -> Verdict:
-    """PyTorch reaches Gaudi through Intel's own bridge, which nothing here has been tried with."""
+def refused(case: Case) -> Verdict:
+    """There is no path to Gaudi yet."""
     return Verdict(
         level="unsupported",
-        reason=f"autoprec does not run on {case.device_name} yet: PyTorch reaches Gaudi through habana_frameworks, "
-        "which autoprec's engine does not drive.",
-        remedy="Use device 'cpu' for trials of stability; on Gaudi itself, bf16 autocast is the mode it is made for.",
+        reason=f"autoprec does not run on {case.device_name}: PyTorch reaches Gaudi through Intel's habana_frameworks "
+        "only.",
+        remedy="Use device 'cpu', or Intel's own tools for this device.",
         source=_SOURCE,
     )
