@@ -188,6 +188,10 @@ def test_a_device_that_tells_no_capability_is_judged_by_its_model() -> None:
     assert "Tesla T4 (compute capability 7.5) has no bf16 arithmetic" in reason("bf16-mixed", nvidia(None, "Tesla T4"))
 
 
+def test_a_device_that_tells_nothing_computes_in_fp32_and_fp64_and_leaves_the_rest_to_trials() -> None:
+    assert "NeeeeN-eee" == letters(machine(nvidia(None)))
+
+
 def test_of_a_pascal_that_tells_no_capability_fp16_is_not_promised() -> None:
     assert "64th of fp32's rate" in reason("16-mixed", nvidia(None, architecture="pascal"))
 
