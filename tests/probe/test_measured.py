@@ -15,6 +15,9 @@ from autoprec_probe import (
     support,
 )
 from autoprec_probe.profile import MeasuredRate
+from autoprec_probe.rules.case import Case
+from autoprec_probe.rules.measured import with_measurement
+from autoprec_probe.verdict import Verdict
 
 ZEN4 = Cpu(architecture="x86_64", features=("avx2", "avx512_bf16", "avx512f"))
 
@@ -114,6 +117,14 @@ def test_a_lower_matmul_precision_that_is_slower_is_no_option() -> None:
 def test_fp32_itself_is_left_alone() -> None:
     profile = measured(rate("float32", 0.1), rate("bfloat16", 0.3))
     assert verdict("32-true", measured()) == verdict("32-true", profile)
+
+
+def test_rates_of_pytorchs_kernels_say_nothing_of_xla() -> None:
+    profile = measured(rate("float32", 0.2), rate("bfloat16", 0.05))
+    candidate = Candidate(precision="bf16-mixed", strategy="xla")
+    case = Case(candidate=candidate, profile=profile, device="cpu", accelerator=None)
+    promised = Verdict(level="native", reason="XLA compiles it.")
+    assert promised == with_measurement(case, promised)
 
 
 def test_what_is_refused_stays_refused() -> None:

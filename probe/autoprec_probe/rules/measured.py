@@ -18,8 +18,11 @@ anything for which one would change the precision."""
 
 
 def with_measurement(case: Case, verdict: Verdict) -> Verdict:
-    """Return the verdict with the measured ratio to fp32 in its reason, and with its level if that is refuted by it."""
-    if verdict.level not in {"native", "emulated"}:
+    """Return the verdict with the measured ratio to fp32 in its reason, and with its level if that is refuted by it.
+
+    Rates are those of PyTorch's own kernels, and say nothing of what XLA compiles.
+    """
+    if verdict.level not in {"native", "emulated"} or case.candidate.strategy == "xla":
         return verdict
     wanted, reference = _rate_of_candidate(case), _rate(case, "float32", "highest")
     if wanted is None:
