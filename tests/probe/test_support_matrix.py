@@ -214,8 +214,10 @@ def test_an_amd_device_without_a_target_is_judged_by_its_model() -> None:
 )
 def test_amds_fp8_is_told_with_its_flavour_and_its_package(target: str, flavour: str) -> None:
     card = Accelerator(kind="cuda", index=0, vendor="AMD", name="A card", gfx_target=target)
-    told = reason("transformer-engine", card)
-    assert (True, True) == (flavour in told, "AMD's own Transformer Engine (ROCm/TransformerEngine)" in told)
+    answer = support(Candidate(precision="transformer-engine"), machine(card))
+    assert flavour in answer.reason
+    assert "AMD's own Transformer Engine (ROCm/TransformerEngine)" in answer.reason
+    assert "https://github.com/ROCm/TransformerEngine" == answer.source
 
 
 def test_a_gpu_of_intel_is_told_by_its_name() -> None:
