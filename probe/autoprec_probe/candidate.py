@@ -11,7 +11,7 @@ type_checked = AfterValidator(canonical_precision)
 
 Strategy = Literal["single", "fsdp", "deepspeed", "xla"]
 MatmulPrecision = Literal["highest", "high", "medium"]
-Device = Literal["cpu", "cuda", "xpu", "mps", "tpu"]
+Device = Literal["cpu", "cuda", "xpu", "mps", "tpu", "hpu"]
 
 KEEPING = ("bf16-mixed", "16-mixed", "bf16-true", "16-true")
 """The precisions that can leave modules in float32."""
