@@ -5,11 +5,14 @@ import keyword
 import re
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from sklearn import datasets
 from torch import Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
 
 VOCABULARY = 256
 """Tokens of text are bytes."""
@@ -41,7 +44,7 @@ def diabetes() -> tuple[Tensor, Tensor]:
     return standardised(features), standardised(progress[:, None])
 
 
-def standardised(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> Tensor:
+def standardised(values: "np.ndarray[Any, np.dtype[np.float64]]") -> Tensor:
     """Return columns with mean 0 and deviation 1, in float32."""
     return torch.tensor((values - values.mean(0)) / values.std(0), dtype=torch.float32)
 
@@ -71,5 +74,5 @@ def words() -> list[list[str]]:
 def in_batches(*tensors: Tensor, size: int, count: int = 16) -> list[tuple[Tensor, ...]]:
     """Return shuffled batches of equal size, as many as there are rows for, at most `count`."""
     order = torch.randperm(len(tensors[0]), generator=torch.Generator().manual_seed(0))
-    rows = [each for each in order.split(size) if len(each) == size][:count]
-    return [tuple(each[chosen] for each in tensors) for chosen in rows]
+    rows = [order[start : start + size] for start in range(0, len(order) - size + 1, size)]
+    return [tuple(each[chosen] for each in tensors) for chosen in rows[:count]]

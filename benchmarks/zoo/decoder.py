@@ -21,7 +21,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return float[B, T, D] for float[B, T, D]."""
         parts = self.query_key_value(self.norm_attention(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        mixed = scaled_dot_product_attention(*parts.unbind(0), is_causal=True)
+        query, key, value = parts.unbind(0)
+        mixed = scaled_dot_product_attention(query, key, value, is_causal=True)
         attended: Tensor = x + self.merge(mixed.transpose(1, 2).flatten(-2))
         result: Tensor = attended + self.mlp(self.norm_mlp(attended))
         return result

@@ -1,4 +1,4 @@
-"""A hand-written norm below a level that is learned: after some thirty steps bfloat16 cannot tell the variance any more.
+"""A hand-written norm below a level that is learned: after some thirty steps bfloat16 loses the variance.
 
 The level climbs by a half each step. The variance, E[x²] - E[x]², stays at 1 while both terms grow: past a level of
 16 they differ by less than bfloat16 resolves, so that the difference becomes zero or negative. Float32 would come to

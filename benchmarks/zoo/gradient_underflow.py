@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from autoprec_runner.workload import Workload
 from data_sets import diabetes, in_batches
 
-UNIT = 1e-4
+UNIT = 3e-4
 
 
 class InSmallUnits(nn.Module):
@@ -21,7 +21,8 @@ class InSmallUnits(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return float[B, 1] for float[B, 10]."""
-        return UNIT * self.net(x)
+        predicted: Tensor = UNIT * self.net(x)
+        return predicted
 
 
 def workload() -> Workload:
@@ -31,6 +32,6 @@ def workload() -> Workload:
         model=InSmallUnits(),
         batch=in_batches(features, UNIT * progress, size=64),
         loss=nn.MSELoss(),
-        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.03 / UNIT**2),
+        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=3e-3 / UNIT**2, momentum=0.9),
         name="gradient underflow",
     )

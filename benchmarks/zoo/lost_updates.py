@@ -1,4 +1,4 @@
-"""Fine-tuning at a learning rate of 1e-5: most updates are less than half of what tells neighbours in bfloat16 apart."""
+"""Fine-tuning at a learning rate of 1e-5: most updates are less than half the distance of neighbours in bfloat16."""
 
 import torch
 from torch import nn

@@ -13,7 +13,7 @@ from autoprec_runner.workload import FactorySource
 from autoprec_runner.workload.task import Task, resolve
 from table import EVERY, FOLDER, ZOO, Entry
 
-HELPERS = {"data_sets", "decoder", "table"}
+HELPERS = {"data_sets", "decoder", "table", "truth"}
 
 
 @pytest.fixture(autouse=True)

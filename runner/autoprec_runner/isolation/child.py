@@ -2,6 +2,8 @@
 
 import json
 import signal
+import socket
+import struct
 import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection, Pipe
@@ -17,6 +19,9 @@ from autoprec_runner.quantities import size
 _LOOK_SECONDS = 0.25
 _LOOK_AT_FAMILY_EVERY = 4
 _GRACE_SECONDS = 0.5
+_LONGEST_ANSWER_BYTES = 1 << 26
+_STALL_SECONDS = 2
+"""How long an answer may stop in its middle."""
 _MEANING = {
     "SIGSEGV": " (a segmentation fault)",
     "SIGABRT": " (an abort)",
@@ -67,6 +72,7 @@ class ChildProcess:
         self._exit_code: int | None = None
         self._output = OutputTail()
         ours, theirs = Pipe(duplex=True)
+        _limit_stalls(ours)
         self._connection: Connection = ours
         try:
             self._pid = server.start(
@@ -106,21 +112,20 @@ class ChildProcess:
         try:
             self._connection.send_bytes(json.dumps(request).encode())
             self._wait(time.monotonic() + timeout_seconds, timeout_seconds)
-            answer = self._connection.recv_bytes()
+            answer = dict(json.loads(self._connection.recv_bytes(_LONGEST_ANSWER_BYTES)))
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
             try:
                 by_itself = self._ends_within(_GRACE_SECONDS)
             finally:
                 self.close()
             raise _ended(self._exit_code if by_itself else None) from error
+        except (OSError, ValueError, TypeError) as error:
+            self.close()
+            raise ChildEndedError("The process answered something else than JSON.", exit_code=None) from error
         except BaseException:
             self.close()
             raise
-        try:
-            return dict(json.loads(answer))
-        except ValueError as error:
-            self.close()
-            raise ChildEndedError("The process answered something else than JSON.", exit_code=None) from error
+        return answer
 
     def close(self) -> None:
         """Kill the child with all its descendants. Closing twice does nothing."""
@@ -171,6 +176,15 @@ class ChildProcess:
         while not (ended := self._server.ended(self._pid)) and time.monotonic() < deadline:
             time.sleep(seconds / 50)
         return ended
+
+
+def _limit_stalls(connection: Connection) -> None:
+    """Let no read wait for the rest of an answer that does not come: the workload may write to the connection, too."""
+    end = socket.socket(fileno=connection.fileno())
+    try:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _STALL_SECONDS, 0))
+    finally:
+        end.detach()
 
 
 def _ended(exit_code: int | None) -> ChildEndedError:

@@ -22,6 +22,7 @@ import shutil
 import signal
 import socket
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ MESSAGE_BYTES = 1 << 16
 PRELOAD = ("torch", "torch.utils.data", "torch._dynamo", "autoprec_runner.trials.worker")
 """What children find loaded. Making the first optimizer of a process imports `torch._dynamo`, which takes a second."""
 _PR_SET_CHILD_SUBREAPER = 36
+_JANITORS = ("multiprocessing.resource_tracker", "torch_shm_manager")
+"""Helpers of a trial's libraries that remove its shared memory as soon as every process that used it has ended."""
+_TIDYING_SECONDS = 1.0
 
 
 class Server:
@@ -92,7 +96,7 @@ class Server:
     def _kill(self, request: dict[str, Any], _descriptors: list[int]) -> dict[str, Any]:
         pid = request["pid"]
         if pid in self._children:
-            _kill_tree(pid)
+            _kill_trees([pid, *self._strays()])
             _, status = os.waitpid(pid, 0)
             self._children.discard(pid)
             self._exit_codes[pid] = os.waitstatus_to_exitcode(status)
@@ -101,25 +105,52 @@ class Server:
         return {"exit_code": self._exit_codes[pid]}
 
     def _kill_strays(self) -> None:
-        """Kill what ended trials left behind: our children that we never forked."""
-        while strays := [each for each in psutil.Process().children() if each.pid not in self._children]:
+        """Kill what ended trials left behind."""
+        while strays := self._strays():
+            _kill_trees(strays)
             for stray in strays:
-                _kill_tree(stray.pid)
                 with contextlib.suppress(ChildProcessError):
-                    os.waitpid(stray.pid, 0)
+                    os.waitpid(stray, 0)
+
+    def _strays(self) -> list[int]:
+        """Return our children that we never forked."""
+        return [each.pid for each in psutil.Process().children() if each.pid not in self._children]
 
 
-def _kill_tree(pid: int) -> None:
-    """Send SIGKILL to a process, its group and its descendants, whatever sessions they are in."""
+def _kill_trees(pids: Sequence[int]) -> None:
+    """Send SIGKILL to processes, their groups and their descendants, whatever sessions they are in.
+
+    Janitors come last, and get a moment to clean up after the others.
+    """
+    family = [member for pid in pids for member in _family(pid)]
+    janitors = [member for member in family if _is_janitor(member)]
+    if janitors:
+        _kill_each(member for member in family if member not in janitors)
+        psutil.wait_procs(janitors, timeout=_TIDYING_SECONDS)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+    _kill_each(family)
+
+
+def _family(pid: int) -> list[psutil.Process]:
     try:
-        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess:
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    for member in family:
+        return []
+
+
+def _is_janitor(process: psutil.Process) -> bool:
+    try:
+        return any(name in argument for argument in process.cmdline() for name in _JANITORS)
+    except psutil.Error:
+        return False
+
+
+def _kill_each(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-            member.kill()
+            process.kill()
 
 
 def _become_child(request: dict[str, Any], connection: int, output: int) -> None:

@@ -333,7 +333,7 @@ def test_a_study_whose_process_was_killed_leaves_nothing_behind_and_is_resumed(
         with open_store(sys.argv[2]) as store:
             conduct(question, store, preference, progress=Killing())
     """)
-    reference = f"{Path(__file__).parent / 'hostile.py'}:segfaults_in_bf16"
+    reference = f"{Path(__file__).parents[2] / 'hostile' / 'support' / 'misbehaving.py'}:segfaults_in_bf16"
     ended = subprocess.run(
         [sys.executable, "-c", script, reference, str(tmp_path / "store.db")],
         capture_output=True,
