@@ -8,6 +8,7 @@ from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.keep import kept_variant, variants_of
 from autoprec_runner.search.race import contenders, race
+from autoprec_runner.search.resolution import beyond_fp32
 from autoprec_runner.search.screen import Unfit, judged, unfit
 from autoprec_runner.search.sprint import Pace, recording, sprint, sprint_prepared
 from autoprec_runner.search.verify import verify, verify_alone
@@ -48,6 +49,13 @@ class Phases:
             note_untried(bench, candidates, _NO_REFERENCE)
             return
         field, others = self._sprint(runnable, reference)
+        if reference and (found := beyond_fp32(reference, [*field, *others])):
+            double, verdict = found
+            bench.record(bench.records().unstable(reference, "sprint", verdict))
+            bench.progress.phase("verify")
+            verify_alone(bench, double, pace)
+            note_untried(bench, candidates, _NO_REFERENCE)
+            return
         bench.progress.phase("race")
         field = race(bench, field, pace)
         if reference in field:

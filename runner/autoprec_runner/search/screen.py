@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from autoprec_probe import Candidate, HardwareProfile, Support, known_precisions, matmul_options, support
 from autoprec_probe.candidate import Device, Strategy
 from autoprec_probe.precision import BITSANDBYTES, BUILT_IN
+from autoprec_runner.errors import PrecisionError
 from autoprec_runner.trials.session import Prepared
 
 _LAST = ("64-true",)
@@ -37,12 +38,18 @@ def in_trial_order(
 
 
 def judged(candidate: Candidate, profile: HardwareProfile, device: Device) -> Support:
-    """Return the support verdict: the probe's for built-in precisions, the plugin's own for third parties'."""
+    """Return the support verdict: the probe's for built-in precisions, the plugin's own for third parties'.
+
+    A plugin that cannot be loaded costs its candidate, not the study.
+    """
     if candidate.precision in BUILT_IN:
         return support(candidate, profile, device)
     from autoprec_runner.precision.registry import plugin_class  # noqa: PLC0415 (loads torch, for plugins alone)
 
-    return plugin_class(candidate.precision).supports(candidate, profile, device)
+    try:
+        return plugin_class(candidate.precision).supports(candidate, profile, device)
+    except PrecisionError as error:
+        return Support(candidate=candidate, level="missing-package", reason=str(error))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -132,6 +132,21 @@ def needs_fp64() -> Workload:
     return trained(Exponential(), optimizer=plain)
 
 
+class Cancelling(nn.Module):
+    """Takes the difference of two numbers that are the same in fp32: its loss is finite, and 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((WIDTH,), 4e-4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (1e4 + self.weight) - 1e4 * x
+
+
+def cancels_in_fp32() -> Workload:
+    return trained(Cancelling(), batch=torch.ones(4, WIDTH), optimizer=plain)
+
+
 class Rows(nn.Module):
     """Most rows of its embedding never get a gradient: Adam divides 0 by its eps, which is 0 in fp16."""
 

@@ -57,6 +57,13 @@ def test_a_model_that_needs_fp64_gets_it(ask: Ask) -> None:
     assert "64-true" == answer(outcome).precision
 
 
+def test_a_loss_that_fp32_cannot_resolve_is_left_to_fp64(ask: Ask) -> None:
+    outcome = ask("cancels_in_fp32", "bf16-true", "64-true", budget=12.0)
+    assert "unstable" == last(outcome, "32-true").status
+    assert "that of 64-true on equal weights 1.6e-07" in last(outcome, "32-true").reason
+    assert "64-true" == answer(outcome).precision
+
+
 def test_outputs_that_are_not_numbers_in_fp32_are_not_recommended(ask: Ask) -> None:
     outcome = ask("puts_out_nan", "bf16-true")
     assert "Its outputs hold NaN" in last(outcome, "32-true").reason

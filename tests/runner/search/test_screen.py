@@ -1,5 +1,7 @@
 """Which candidates are tried for which workload, decided before anything runs."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -7,7 +9,7 @@ from torch import nn
 from autoprec_probe import Candidate, Cpu, HardwareProfile, Software
 from autoprec_probe.precision import BITSANDBYTES, BUILT_IN
 from autoprec_runner.search.question import Question
-from autoprec_runner.search.screen import default_candidates, unfit
+from autoprec_runner.search.screen import default_candidates, judged, unfit
 from autoprec_runner.trial import Mode
 from autoprec_runner.trials.session import Prepared
 from autoprec_runner.trials.worker import _has_frozen_base
@@ -38,6 +40,22 @@ def prepared(mode: Mode, *, frozen_base: bool = False) -> Prepared:
         torch="2.13.0",
         frozen_base=frozen_base,
     )
+
+
+def test_a_plugin_that_cannot_be_loaded_costs_its_candidate_and_not_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "broken-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n", encoding="utf-8")
+    points = "[autoprec.precisions]\nbroken-true = a_module_that_is_not_there:Broken\n"
+    (installed / "entry_points.txt").write_text(points, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    broken = Candidate(precision="broken-true")
+    assert broken in default_candidates(machine(), "cpu", "single")
+    verdict = judged(broken, machine(), "cpu")
+    assert not verdict.can_run
+    assert "a_module_that_is_not_there" in verdict.reason
 
 
 def refused(mode: Mode, *, frozen_base: bool = False) -> set[str]:
