@@ -6,7 +6,7 @@ BUDGET ?= 60
 # Without compiling anything, and with the torch that is there: its tests are skipped where it is missing.
 DEEPSPEED = DS_BUILD_OPS=0 $(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation deepspeed
 
-.PHONY: demo test lint check serve bench clean help
+.PHONY: demo test lint check serve bench zoo clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,6 +33,9 @@ serve: .venv/demo  ## answer POST /recommend from this machine's store, on loopb
 
 bench: .venv/dev  ## measure the cost of the engine beside plain PyTorch and Lightning Fabric
 	$(BIN)/python benchmarks/overhead.py
+
+zoo: .venv/dev  ## hold answers against exhaustive measurements of 24 workloads (an hour; goes on where it stopped)
+	$(BIN)/python benchmarks/regret.py --resume zoo-truth.json
 
 clean:  ## remove the virtual environment and every cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

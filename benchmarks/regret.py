@@ -1,7 +1,7 @@
 """How far autoprec's answers are from the truth, on the zoo.
 
     python benchmarks/regret.py [--workloads mlp_tiny,pinn_fp64] [--budget 60] [--resume truth.json] [--json]
-        [--rounds 20] [--steps 300] [--seeds 3] [--limit 600]
+        [--rounds 30] [--steps 300] [--seeds 3] [--limit 600]
 
 For each workload, the truth comes from an exhaustive measurement (`truth.py`) and the answer from a study of its own,
 with a store of its own. With `--resume` the truth is kept in a file, so that a second call measures only what is

@@ -42,7 +42,7 @@ SLOW = 4.0
 LEAST_GAP = 0.05
 LEAST_PROGRESS = 0.5
 _WARM_STEPS, _SLOW_SHARE = 3, 5
-_ROUND_SECONDS, _MOST_ROUND_STEPS = 0.1, 50
+_ROUND_SECONDS, _MOST_ROUND_STEPS = 0.2, 100
 _DIGITS = 6
 
 
@@ -50,7 +50,7 @@ _DIGITS = 6
 class Effort:
     """How much is measured."""
 
-    rounds: int = 20
+    rounds: int = 30
     steps: int = 300
     seeds: int = 3
     limit_seconds: float = math.inf
@@ -61,6 +61,8 @@ class Effort:
 class Truth:
     """What was measured of one workload. Candidates go by their text, losses by candidate and seed."""
 
+    key: str = ""
+    """Identity of the workload: of another one, nothing is known."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Median time of a step."""
     losses: dict[str, dict[str, list[float]]] = field(default_factory=dict)
@@ -293,8 +295,11 @@ class TruthFile:
         self._truths = {name: Truth(**fields) for name, fields in known.get("truths", {}).items()}
 
     def of(self, entry: Entry) -> Truth:
-        """Return what is known of a workload."""
-        return self._truths.setdefault(entry.name, Truth())
+        """Return what is known of a workload as it is now."""
+        key = resolve(FactorySource(entry.reference).load(), mode="train").key
+        if self._truths.get(entry.name, Truth()).key != key:
+            self._truths[entry.name] = Truth(key=key)
+        return self._truths[entry.name]
 
     def save(self) -> None:
         """Write everything to the file, at once or not at all."""
