@@ -210,6 +210,15 @@ class TrialSession:
             self.evidence.resumed = all(map(_same, answer["before"], answer["after"]))
         self.evidence.resume_failure = answer.get("failure")
 
+    def write_trace(self, path: str, *, timeout_seconds: float) -> None:
+        """Have the child write what its modules take and put out for one batch. It is of no further use then."""
+        self._ask({"op": "trace", "path": path, "write": True}, timeout_seconds)
+
+    def departures(self, path: str, *, timeout_seconds: float) -> dict[str, tuple[float, float]]:
+        """Have the child compare the same with a file: relative errors of what each module took and put out."""
+        answer = self._ask({"op": "trace", "path": path, "write": False}, timeout_seconds)
+        return {name: (float(taken), float(put_out)) for name, (taken, put_out) in answer["departures"].items()}
+
     def metric(self, *, timeout_seconds: float) -> float:
         """Have the child take the user's metric of the model as it is now."""
         return float(self._ask({"op": "metric"}, timeout_seconds)["value"])

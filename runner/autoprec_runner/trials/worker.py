@@ -30,6 +30,7 @@ from autoprec_runner.trials.failure import shortened
 from autoprec_runner.trials.memory import MemoryMeter
 from autoprec_runner.trials.observe import observed
 from autoprec_runner.trials.team import Team
+from autoprec_runner.trials.trace import departures, traced
 from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
 from autoprec_runner.workload.source import WorkloadSource
 from autoprec_runner.workload.task import resolve
@@ -201,6 +202,16 @@ class Worker:
         """Compare the outputs of every batch with those that the reference wrote."""
         reference = torch.load(path, weights_only=True)
         return compare_outputs(reference, [output_tensors(output) for output in self._outputs()])
+
+    def trace(self, path: str, *, write: bool) -> dict[str, Any]:
+        """Run one batch in evaluation state; write what every innermost module took and put out, or compare it."""
+        self._model.eval()  # without dropout, whose numbers depend on the dtype
+        with traced(self._watched) as trace, torch.no_grad():
+            self._task.output_of(self._model, self._batches[0])
+        if write:
+            torch.save(trace, path)
+            return {}
+        return {"departures": departures(trace, torch.load(path, weights_only=True))}
 
     def metric(self) -> dict[str, Any]:
         """Take the user's metric of the model as it is now, in the candidate's precision and in evaluation state."""
