@@ -137,7 +137,9 @@ def _run(settings: Settings) -> None:
     )
     with SignalWaiter() as waiter:
         agent.run(waiter)
-    log.info("Stopped; %d reports wait in the spool for the next start.", len(outbox))
+    log.info("Stopped; %d reports wait in the spool for the next start.", len(outbox) - outbox.unsafe)
+    if outbox.unsafe:
+        log.warning("%d reports are lost with the memory of this process.", outbox.unsafe)
 
 
 def _version() -> str | None:

@@ -69,6 +69,11 @@ class Outbox:
         """Return how many reports wait."""
         return len(self._entries)
 
+    @property
+    def unsafe(self) -> int:
+        """How many reports are in memory only."""
+        return len(self._in_memory())
+
     def add(self, report: Report) -> None:
         """Take a report, in memory until `settle` is called."""
         document = report.model_dump_json(exclude_defaults=True, round_trip=True)
@@ -95,6 +100,8 @@ class Outbox:
         """Let go of reports that the service has acknowledged."""
         for entry in entries:
             self._remove(entry)
+        if not self._entries:
+            self._told_drop = None
 
     def refused(self, entry: Entry, document: str, reason: str) -> None:
         """Set a report aside that the service will never take."""
@@ -108,9 +115,10 @@ class Outbox:
     def settle(self) -> None:
         """Bring what is only in memory to the disk, and give up what is beyond the bounds."""
         self._take_over()
+        self._touch()
         self._remove_leftovers()
         self._give_up_the_old()
-        for entry in [each for each in self._entries.values() if each.document is not None]:
+        for entry in self._in_memory():
             if not self._store(entry):
                 break
         self._give_up("spool", self._bounds.spool_bytes)
@@ -138,6 +146,15 @@ class Outbox:
                 self._put(kind=_kind(profile=found["kind"] == "profile"), id=found["id"], size=size, document=None)
         for entry in later:
             self._put(kind=entry.kind, id=entry.id, size=entry.size, document=entry.document)
+
+    def _in_memory(self) -> list[Entry]:
+        return [each for each in self._entries.values() if each.document is not None]
+
+    def _touch(self) -> None:
+        try:
+            self._spool.touch()
+        except OSError as e:
+            self._tell_trouble(e)
 
     def _put(self, *, kind: Kind, id: str, size: int, document: str | None) -> None:  # noqa: A002 (the report's id)
         entry = Entry(
@@ -180,7 +197,7 @@ class Outbox:
 
     def _tell_trouble(self, error: OSError) -> None:
         """Say once what is wrong with the spool, and again only when something else is."""
-        trouble = str(error.strerror)
+        trouble = error.strerror or str(error)
         if trouble != self._trouble:
             log.warning(
                 "The spool %s cannot be used (%s): the latest reports are kept in memory, and lost if the agent ends.",

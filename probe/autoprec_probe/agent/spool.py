@@ -20,7 +20,7 @@ _LOCK = "alive"
 _UNFINISHED = ".unfinished"
 
 
-class SpoolTakenError(ProbeError):
+class SpoolTakenError(ProbeError, OSError):
     """Another agent holds the folder."""
 
 
@@ -34,8 +34,12 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock: int | None = None
-        with suppress(OSError):
+        try:
             self._hold()
+        except SpoolTakenError:
+            raise
+        except OSError:
+            return  # it is tried again at each use, and whoever uses it is told
 
     def names(self) -> list[str]:
         """Return the names of the waiting reports in their order, and remove what was never finished."""
@@ -76,8 +80,8 @@ class Spool:
 
     def touch(self) -> None:
         """Leave a sign of life: the modification time of the file `alive`."""
-        if self._lock is not None:
-            os.utime(self._lock)
+        self._hold()
+        os.utime(self.folder / _LOCK)
 
     def close(self) -> None:
         """Let go of the folder."""
