@@ -4,12 +4,17 @@ A key holds what decides speed and nothing that differs between two equal machin
 driver version, no number of devices.
 """
 
-import re
+from __future__ import annotations
 
-from autoprec_probe.candidate import Device
+import re
+from typing import TYPE_CHECKING
+
 from autoprec_probe.errors import DeviceNotFoundError
 from autoprec_probe.features import instruction_family
-from autoprec_probe.profile import Accelerator, Cpu, HardwareProfile
+
+if TYPE_CHECKING:
+    from autoprec_probe.candidate import Device
+    from autoprec_probe.profile import Accelerator, Cpu, HardwareProfile
 
 _RANKED_FEATURES = {
     "x86": ("amx_fp16", "amx_bf16", "avx512_fp16", "avx512_bf16", "avx512f", "avx2"),
@@ -54,7 +59,13 @@ def _accelerator_key(accelerator: Accelerator) -> str:
     vendor = _slug(accelerator.vendor)
     name = _slug(accelerator.name or accelerator.architecture or "unknown")
     key = name if name.startswith(f"{vendor}-") else f"{vendor}-{name}"
-    return f"{key}-mig" if accelerator.partitioned else key
+    return f"{key}-{_slice_key(accelerator)}" if accelerator.partitioned else key
+
+
+def _slice_key(accelerator: Accelerator) -> str:
+    """Return what a workload gets of a partitioned device: the first slice, such as `mig-1g.10gb`."""
+    profile = next((each.name for each in accelerator.slices), None)
+    return f"mig-{_slug(profile)}" if profile else "mig"
 
 
 def _slug(text: str) -> str:

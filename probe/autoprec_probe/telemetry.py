@@ -1,4 +1,4 @@
-"""What a machine is doing at this moment: its accelerators and its host. Nothing of it is part of a profile."""
+"""What a machine is doing at this moment, its accelerators and its host: nothing that belongs to its profile."""
 
 from __future__ import annotations
 
@@ -77,7 +77,11 @@ def read_telemetry(reader: Reader) -> Telemetry:
     )
 
 
-SOURCES: tuple[Callable[[Reader], tuple[DeviceTelemetry, ...]], ...] = ()
+def _nvidia(reader: Reader) -> tuple[DeviceTelemetry, ...]:
+    return reader.nvml_telemetry()
+
+
+SOURCES: tuple[Callable[[Reader], tuple[DeviceTelemetry, ...]], ...] = (_nvidia,)
 """Asked in this order, which is that of the detectors."""
 
 
