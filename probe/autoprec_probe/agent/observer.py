@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from autoprec_probe.agent.clock import Clock
+from autoprec_probe.agent.reader import AgentReader
 from autoprec_probe.detect import probe
 from autoprec_probe.profile import HardwareProfile
-from autoprec_probe.reader import HostReader, Reader
+from autoprec_probe.reader import Reader
 from autoprec_probe.telemetry import Telemetry, read_telemetry
 
 PROFILE_SECONDS = 300.0
@@ -34,7 +35,7 @@ class Observer:
         self,
         clock: Clock,
         *,
-        reader: Callable[[], Reader] = HostReader,
+        reader: Callable[[], Reader] = AgentReader,
         with_uuids: bool = False,
         profile_seconds: float = PROFILE_SECONDS,
     ) -> None:
@@ -74,8 +75,7 @@ class Observer:
 
     def _settled(self, profile: HardwareProfile) -> HardwareProfile:
         """Return the profile without what changes from one look to the next."""
-        devices = tuple(each.model_copy(update={"memory_free_bytes": None}) for each in profile.accelerators)
-        settled = profile.model_copy(update={"accelerators": devices})
+        settled = profile.without_live_values()
         return settled if self._with_uuids else settled.without_identity()
 
     def _shown(self, telemetry: Telemetry | None) -> Telemetry | None:

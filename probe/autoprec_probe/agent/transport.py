@@ -79,6 +79,8 @@ class HttpTransport:
             connection.request("PUT", self._path, body, headers)
             response = connection.getresponse()
             content = response.read(_LARGEST_REPLY_BYTES)
+            if len(content) < _LARGEST_REPLY_BYTES and response.length:
+                raise AwayError(f"The answer broke off, or took longer than {self._timeout:g} s.")
             return Reply(status=response.status, body=content, retry_after=response.getheader("Retry-After"))
         except (OSError, http.client.HTTPException) as e:
             raise AwayError(str(e) or type(e).__name__) from e

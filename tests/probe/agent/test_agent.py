@@ -105,7 +105,7 @@ def test_stopping_delivers_what_is_at_hand_or_leaves_it_in_the_spool(
 def test_a_service_that_lost_the_profile_gets_it_again(day: Day, service: FakeService) -> None:
     day(1)
 
-    def forgetful(batch: object) -> Reply:
+    def forgetful(_: object) -> Reply:
         service.answer = lambda _: None
         return Reply(status=200, body=b'{"stored": 1, "known": 0, "profile_wanted": true}')
 

@@ -121,6 +121,7 @@ def test_a_wish_of_the_service_is_respected(
     ("status", "advice"), [(401, "--token-file"), (403, "--token-file"), (302, "redirects are not"), (404, "--url")]
 )
 def test_what_a_person_must_mend_is_said_once_and_tried_slowly(
+    *,
     courier: Courier,
     outbox: Outbox,
     service: FakeService,
@@ -139,6 +140,7 @@ def test_what_a_person_must_mend_is_said_once_and_tried_slowly(
 
 
 def test_beginning_and_end_of_an_outage_are_said_and_nothing_between(
+    *,
     courier: Courier,
     outbox: Outbox,
     service: FakeService,

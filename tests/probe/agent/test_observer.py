@@ -9,6 +9,7 @@ from autoprec_probe.agent.testing import FakeClock
 from autoprec_probe.errors import ReaderError
 from autoprec_probe.nvml import NvmlReading
 from autoprec_probe.profile import Accelerator
+from autoprec_probe.telemetry import DeviceTelemetry
 from autoprec_probe.testing import FakeReader
 
 GPU = Accelerator(
@@ -24,7 +25,14 @@ LOST = Accelerator(kind="cuda", index=0, vendor="NVIDIA", error="GPU is lost")
 
 
 def machine(*devices: Accelerator, load: str = "0.5 0.4 0.3 1/100 1") -> FakeReader:
-    return FakeReader(files={"/proc/loadavg": load}, nvml_reading=NvmlReading(accelerators=devices))
+    return FakeReader(
+        files={"/proc/loadavg": load},
+        nvml_reading=NvmlReading(accelerators=devices, library_found=True),
+        nvml_devices=tuple(
+            DeviceTelemetry(kind="cuda", index=each.index, vendor="NVIDIA", uuid=each.uuid, error=each.error)
+            for each in devices
+        ),
+    )
 
 
 class Machine:
@@ -97,9 +105,23 @@ def test_serial_numbers_stay_here_unless_asked_for(clock: FakeClock) -> None:
     def uuids(*, wanted: bool) -> list[str | None]:
         look = Observer(clock, reader=lambda: machine(GPU), with_uuids=wanted).look()
         assert look.profile is not None
-        return [each.uuid for each in look.profile.accelerators]
+        assert look.telemetry is not None
+        return [each.uuid for each in (*look.profile.accelerators, *look.telemetry.accelerators)]
 
-    assert ([None], ["GPU-1"]) == (uuids(wanted=False), uuids(wanted=True))
+    assert ([None, None], ["GPU-1", "GPU-1"]) == (uuids(wanted=False), uuids(wanted=True))
+
+
+def test_a_device_that_falls_off_the_bus_and_comes_back_is_told_at_once(observer: Observer, changing: Machine) -> None:
+    def errors() -> list[str | None]:
+        profile = observer.look().profile
+        assert profile is not None
+        return [each.error for each in profile.accelerators]
+
+    assert [None] == errors()
+    changing.now = machine(LOST)
+    assert ["GPU is lost"] == errors()
+    changing.now = machine(GPU)
+    assert [None] == errors()
 
 
 class Failing(FakeReader):

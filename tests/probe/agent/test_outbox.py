@@ -78,7 +78,7 @@ def test_a_delivered_report_leaves_the_spool(outbox: Outbox, folder: Path, repor
 
 @pytest.mark.parametrize("text", ["", '{"id": "00', "[]", '{"id": "another"}', "[" * 100_000, "\ufffd"])
 def test_a_damaged_file_is_set_aside_and_the_others_are_sent(
-    outbox: Outbox, spool: Spool, folder: Path, clock: FakeClock, report: Reports, text: str
+    *, outbox: Outbox, spool: Spool, folder: Path, clock: FakeClock, report: Reports, text: str
 ) -> None:
     outbox.add(report(1))
     outbox.add(report(2))

@@ -39,7 +39,7 @@ def test_only_the_owner_may_read_it(spool: Spool, folder: Path) -> None:
 
 
 def test_a_second_agent_on_the_same_folder_is_refused_with_the_way_out(spool: Spool, folder: Path) -> None:
-    with pytest.raises(SpoolTakenError, match="Another agent uses the spool .* a name or a folder of its own"):
+    with pytest.raises(SpoolTakenError, match=r"Another agent uses the spool .* a name or a folder of its own"):
         Spool(folder)
     spool.close()
     Spool(folder).close()
