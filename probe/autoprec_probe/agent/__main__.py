@@ -31,7 +31,7 @@ from autoprec_probe.agent.stopping import SignalWaiter
 from autoprec_probe.agent.transport import HttpTransport
 from autoprec_probe.errors import ProbeError
 
-STOPPED, USAGE = 0, 2
+STOPPED, FAILED, USAGE = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,10 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         interval = checked_interval(options.interval)
         if options.once:
-            batch = _once(interval, with_uuids=options.with_uuids)
-            sys.stdout.write(batch.model_dump_json(indent=2, exclude_defaults=True, round_trip=True) + "\n")
-        else:
-            _run(_settings(options, interval))
+            return _print(_once(interval, with_uuids=options.with_uuids))
+        _run(_settings(options, interval))
     except ProbeError as error:
         sys.stderr.write(f"Error: {error}\n")
         return USAGE
@@ -104,6 +102,17 @@ def _once(interval: float, *, with_uuids: bool) -> ReportBatch:
     look = Observer(clock, with_uuids=with_uuids).look()
     report = Reporter(clock, interval_seconds=interval, agent_version=_version()).report(look)
     return ReportBatch(sent_at=clock.now(), reports=(report,))
+
+
+def _print(batch: ReportBatch) -> int:
+    try:
+        sys.stdout.write(batch.model_dump_json(indent=2, exclude_defaults=True, round_trip=True) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still in the buffer goes nowhere, instead of failing once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return STOPPED
 
 
 def _run(settings: Settings) -> None:

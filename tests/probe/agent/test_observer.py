@@ -1,6 +1,7 @@
 """What a look tells, on machines that change and fail."""
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
@@ -9,6 +10,7 @@ from autoprec_probe.agent.testing import FakeClock
 from autoprec_probe.errors import ReaderError
 from autoprec_probe.nvml import NvmlReading
 from autoprec_probe.profile import Accelerator
+from autoprec_probe.reader import Reader
 from autoprec_probe.telemetry import DeviceTelemetry
 from autoprec_probe.testing import FakeReader
 
@@ -41,8 +43,8 @@ class Machine:
     def __init__(self, reader: FakeReader) -> None:
         self.now = reader
 
-    def __call__(self) -> "Machine":
-        return self
+    def __call__(self) -> Reader:
+        return cast("Reader", self)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.now, name)
@@ -55,7 +57,7 @@ def changing() -> Machine:
 
 @pytest.fixture
 def observer(changing: Machine, clock: FakeClock) -> Observer:
-    return Observer(clock, reader=changing)  # type: ignore[arg-type] (it answers like a reader)
+    return Observer(clock, reader=changing)
 
 
 def test_the_first_look_tells_everything(observer: Observer) -> None:
@@ -106,7 +108,8 @@ def test_serial_numbers_stay_here_unless_asked_for(clock: FakeClock) -> None:
         look = Observer(clock, reader=lambda: machine(GPU), with_uuids=wanted).look()
         assert look.profile is not None
         assert look.telemetry is not None
-        return [each.uuid for each in (*look.profile.accelerators, *look.telemetry.accelerators)]
+        told = [each.uuid for each in look.profile.accelerators]
+        return told + [each.uuid for each in look.telemetry.accelerators]
 
     assert ([None, None], ["GPU-1", "GPU-1"]) == (uuids(wanted=False), uuids(wanted=True))
 
