@@ -126,9 +126,10 @@ def _run(settings: Settings) -> None:
         token=settings.token,
         agent=f"autoprec-agent/{_version()}",
     )
+    reporter = Reporter(clock, interval_seconds=settings.interval_seconds, agent_version=_version())
     agent = Agent(
         Observer(clock, with_uuids=settings.with_uuids),
-        Reporter(clock, interval_seconds=settings.interval_seconds, agent_version=_version()),
+        reporter,
         outbox,
         Courier(outbox, transport, clock, chance),
         clock,
@@ -146,7 +147,8 @@ def _run(settings: Settings) -> None:
     )
     with SignalWaiter() as waiter:
         agent.run(waiter)
-    log.info("Stopped; %d reports wait in the spool for the next start.", len(outbox) - outbox.unsafe)
+    waiting = len(outbox) - outbox.unsafe
+    log.info("Stopped after %d reports; %d wait in the spool for the next start.", reporter.made, waiting)
     if outbox.unsafe:
         log.warning("%d reports are lost with the memory of this process.", outbox.unsafe)
 

@@ -24,15 +24,15 @@ class Reporter:
         self._interval_seconds = interval_seconds
         self._agent_version = agent_version
         self._run = uuid4().hex
-        self._sequence = 0
+        self.made = 0
 
     def report(self, look: Look, dropped: int = 0) -> Report:
         """Return the next report."""
-        self._sequence += 1
+        self.made += 1
         return Report(
             id=uuid4().hex,
             run=self._run,
-            sequence=self._sequence,
+            sequence=self.made,
             observed_at=self._clock.now(),
             interval_seconds=self._interval_seconds,
             agent_version=self._agent_version,

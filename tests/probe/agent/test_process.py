@@ -140,7 +140,7 @@ def test_a_signal_ends_it_with_exit_code_0_and_nothing_left(
     code, told = stopped(agent, number)
     reports += service.rest()
     assert (0, []) == (code, spooled(tmp_path))
-    assert "Stopped; 0 reports wait" in told
+    assert f"Stopped after {len(reports)} reports; 0 wait" in told
     assert list(range(1, len(reports) + 1)) == [each.sequence for each in reports]
     assert reports[0].profile is not None
 
