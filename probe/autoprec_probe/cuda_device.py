@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from autoprec_probe.nvidia import ARCHITECTURES, Capability
+from autoprec_probe.nvidia import ARCHITECTURES
 from autoprec_probe.profile import Accelerator, Slice
 
 
@@ -13,7 +13,7 @@ class CudaDevice:
     index: int
     name: str
     """With a slice's profile at its end: `NVIDIA A100-SXM4-40GB MIG 1g.5gb`."""
-    capability: Capability
+    capability: tuple[int, int]
     memory_bytes: int | None = None
     multiprocessors: int | None = None
     uuid: str | None = None

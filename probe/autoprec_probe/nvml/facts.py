@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from autoprec_probe.errors import ReaderError
-from autoprec_probe.nvidia import ARCHITECTURES, CORES_PER_MULTIPROCESSOR
+from autoprec_probe.nvidia import ARCHITECTURES
 from autoprec_probe.nvml.gate import Nvml, library_is_loaded
+from autoprec_probe.nvml.multiprocessors import multiprocessors
 from autoprec_probe.profile import Accelerator, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from autoprec_probe.nvidia import Capability
 
 _VENDOR = "NVIDIA"
 
@@ -69,8 +68,8 @@ def _reading(nvml: Nvml) -> NvmlReading:
     return NvmlReading(
         library_found=True,
         accelerators=tuple(nvml.devices(partial(_accelerator, nvml), _unreadable)),
-        driver_version=nvml.ask("nvmlSystemGetDriverVersion"),
-        cuda_version=_cuda_version(nvml.ask("nvmlSystemGetCudaDriverVersion_v2")),
+        driver_version=nvml.ask_driver("nvmlSystemGetDriverVersion"),
+        cuda_version=_cuda_version(nvml.ask_driver("nvmlSystemGetCudaDriverVersion_v2")),
     )
 
 
@@ -91,7 +90,7 @@ def _accelerator(nvml: Nvml, index: int, handle: Any) -> Accelerator:
         memory_free_bytes=None if memory is None else memory.free,
         partitioned=partitioned,
         slices=tuple(_slices(nvml, handle)) if partitioned else (),
-        cores=_multiprocessors(nvml.ask("nvmlDeviceGetNumGpuCores", handle), capability),
+        cores=multiprocessors(nvml.ask("nvmlDeviceGetNumGpuCores", handle), capability),
         power_limit_watts=_watts(nvml.ask("nvmlDeviceGetPowerManagementLimit", handle)),
         pcie_generation=nvml.ask("nvmlDeviceGetMaxPcieLinkGeneration", handle),
         pcie_width=nvml.ask("nvmlDeviceGetMaxPcieLinkWidth", handle),
@@ -103,7 +102,7 @@ def _unreadable(index: int, error: str) -> Accelerator:
     return Accelerator(kind="cuda", index=index, vendor=_VENDOR, error=error)
 
 
-def _architecture(capability: Capability | None, told: int | None) -> str | None:
+def _architecture(capability: tuple[int, int] | None, told: int | None) -> str | None:
     """Return the name of a known capability; of an unknown one only a name that no known capability has.
 
     NVML has one Blackwell for capabilities that differ, so that its word would be wrong for a newer one.
@@ -129,12 +128,6 @@ def _slice(nvml: Nvml, part: Any) -> Slice:
         uuid=nvml.ask("nvmlDeviceGetUUID", part),
         memory_total_bytes=None if memory is None else memory.total,
     )
-
-
-def _multiprocessors(cuda_cores: int | None, capability: Capability | None) -> int | None:
-    """Return the number of multiprocessors, which NVML tells only by their CUDA cores."""
-    each = None if capability is None else CORES_PER_MULTIPROCESSOR.get(capability)
-    return None if cuda_cores is None or each is None else cuda_cores // each
 
 
 def _nvlinks(nvml: Nvml, handle: Any) -> int | None:

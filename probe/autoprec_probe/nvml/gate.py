@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _Entry = TypeVar("_Entry")
 
-
 _VITAL = frozenset({"nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo"})
 """Questions that a device in order answers or declines; to others, some answer with an unknown error all their life."""
 
@@ -83,12 +82,18 @@ class Nvml:
         except UnicodeDecodeError:  # a text of no use: garbled memory of a device that is about to be lost
             return None
 
+    def ask_driver(self, question: str) -> Any:
+        """Return the answer to a question that is about no device, None where there is none."""
+        with suppress(DeviceLostError):
+            return self.ask(question)
+        return None
+
     def constant(self, name: str) -> Any:
         """Return a number of nvml.h."""
         return getattr(self._pynvml, name)
 
     def devices(self, read: Callable[[int, Any], _Entry], unreadable: Callable[[int, str], _Entry]) -> list[_Entry]:
-        """Return one entry for each device, in the order of their PCI addresses.
+        """Return one entry for each device that this process may touch, in the order of their PCI addresses.
 
         Args:
             read: Makes an entry from the index and the handle of a device.
@@ -98,18 +103,22 @@ class Nvml:
             count = self._pynvml.nvmlDeviceGetCount()
         except self._pynvml.NVMLError as error:
             return [unreadable(0, str(error))]
-        return [self._device(index, read, unreadable) for index in range(count)]
+        return [entry for index in range(count) for entry in self._device(index, read, unreadable)]
 
     def _device(
         self,
         index: int,
         read: Callable[[int, Any], _Entry],
         unreadable: Callable[[int, str], _Entry],
-    ) -> _Entry:
+    ) -> tuple[_Entry, ...]:
+        """Return the entry of a device, none where a container or a batch system gave it to others."""
         try:
-            return read(index, self._pynvml.nvmlDeviceGetHandleByIndex(index))
-        except (self._pynvml.NVMLError, DeviceLostError) as error:
-            return unreadable(index, str(error))
+            return (read(index, self._pynvml.nvmlDeviceGetHandleByIndex(index)),)
+        except self._pynvml.NVMLError as error:
+            denied = error.value == self._pynvml.NVML_ERROR_NO_PERMISSION
+            return () if denied else (unreadable(index, str(error)),)
+        except DeviceLostError as error:
+            return (unreadable(index, str(error)),)
 
 
 def library_is_loaded() -> bool:
@@ -137,13 +146,17 @@ def _initialise(pynvml: Any) -> None:
 def _unload(pynvml: Any) -> bool:
     """Return whether the library could be unloaded; while somebody else of this process is connected it stays.
 
-    pynvml loads it once for the life of a process, and so would keep the old one after an upgrade.
+    pynvml loads it once for the life of a process, and so would keep the old one after an upgrade. It has no function
+    to unload it; a version of pynvml that keeps its state elsewhere is left alone.
     """
-    if os.name != "posix" or pynvml._nvmlLib_refcount > 0:  # noqa: SLF001
+    connected, functions = (
+        getattr(pynvml, name, None) for name in ("_nvmlLib_refcount", "_nvmlGetFunctionPointer_cache")
+    )
+    if os.name != "posix" or connected != 0 or functions is None:
         return False
-    ctypes.CDLL(None).dlclose(ctypes.c_void_p(pynvml.nvmlLib._handle))  # noqa: SLF001
+    ctypes.CDLL(None).dlclose(ctypes.c_void_p(pynvml.nvmlLib._handle))  # noqa: SLF001 (ctypes has no other way)
     pynvml.nvmlLib = None
-    pynvml._nvmlGetFunctionPointer_cache.clear()  # noqa: SLF001
+    functions.clear()
     return True
 
 

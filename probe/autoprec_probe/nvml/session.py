@@ -12,15 +12,21 @@ if TYPE_CHECKING:
     from autoprec_probe.telemetry import DeviceTelemetry
 
 
+_RECONNECTING = (1, 2, 4, 8, 16)
+"""After so many readings with an error in a row a new connection is made, and from the last number on after as many."""
+
+
 class NvmlSession:
     """Reads live values again and again, for one thread at a time.
 
     To connect is dear (a driver may wake up its devices), so the connection is kept; it is made anew after an error,
-    because only then does a driver tell of a device that came back, or of an upgrade.
+    because only then does a driver tell of a device that came back, or of an upgrade. While errors go on, that is done
+    less and less often.
     """
 
     def __init__(self) -> None:
         self._nvml: Nvml | None = None
+        self._failures = 0
 
     def read(self) -> tuple[DeviceTelemetry, ...]:
         """Return one entry for each device; none where there is no driver, one with its error where it refuses."""
@@ -31,7 +37,8 @@ class NvmlSession:
         if self._nvml is None:
             return ()
         devices = live_values(self._nvml)
-        if any(each.error is not None for each in devices):
+        self._failures = self._failures + 1 if any(each.error is not None for each in devices) else 0
+        if self._failures in _RECONNECTING or (self._failures and self._failures % _RECONNECTING[-1] == 0):
             self.close()
         return devices
 

@@ -125,6 +125,10 @@ def test_a_lost_device_is_an_entry_with_its_error_and_costs_no_other(library: Li
     assert Accelerator(kind="cuda", index=1, vendor="NVIDIA", error=reason) == broken
 
 
+def test_a_device_that_this_process_may_not_touch_is_none_of_its_devices(library: Library) -> None:
+    assert [(1, "NVIDIA L4")] == [(each.index, each.name) for each in read_devices(library, {"handle": "!4"}, L4)]
+
+
 @pytest.mark.parametrize("answer", [UNKNOWN, "!3", "!4"], ids=["unknown error", "not supported", "not permitted"])
 def test_one_reading_that_fails_is_one_field_of_none(library: Library, answer: str) -> None:
     intact, broken = read_devices(library, L4, L4 | {"power_limit": answer})
@@ -156,6 +160,12 @@ def test_a_newer_device_keeps_its_capability_and_gets_no_wrong_name(
 def test_the_versions_of_the_driver_are_read(library: Library) -> None:
     (reading,) = read(library, Machine(driver="580.65.06", cuda=13000))
     assert ("580.65.06", "13.0", True) == (reading.driver_version, reading.cuda_version, reading.library_found)
+
+
+@pytest.mark.parametrize("answer", ["!1", UNKNOWN], ids=["uninitialized", "unknown error"])
+def test_a_driver_that_tells_no_version_still_tells_its_devices(library: Library, answer: str) -> None:
+    (reading,) = read(library, Machine(devices=(L4,), driver=answer))
+    assert (None, ["NVIDIA L4"]) == (reading.driver_version, [each.name for each in reading.accelerators])
 
 
 def test_a_symbol_that_an_old_driver_lacks_costs_only_its_field(tmp_path: Any) -> None:

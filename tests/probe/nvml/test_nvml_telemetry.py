@@ -127,18 +127,30 @@ def test_a_driver_that_refuses_is_one_entry(library: Library) -> None:
     assert "restart the machine" in error
 
 
-def test_a_connection_is_kept_between_readings(library: Library) -> None:
-    script = """
+COUNT_CONNECTIONS = """
 import pynvml
 from autoprec_probe import HostReader, read_telemetry
 connect, connections = pynvml.nvmlInit, []
 pynvml.nvmlInit = lambda: connections.append(connect())
 reader = HostReader()
-for _ in range(3):
+for _ in range(40):
     read_telemetry(reader)
 print(json.dumps(len(connections)))
 """
-    assert 1 == library.run(script, Machine(devices=(H100, V100)))
+
+
+def test_a_connection_is_kept_between_readings(library: Library) -> None:
+    assert 1 == library.run(COUNT_CONNECTIONS, Machine(devices=(H100, V100)))
+
+
+def test_a_connection_is_made_anew_less_and_less_often_while_a_device_is_lost(library: Library) -> None:
+    """Before the first reading, and after the first, second, fourth, eighth, sixteenth and thirty-second."""
+    assert 7 == library.run(COUNT_CONNECTIONS, Machine(devices=(H100, {"handle": LOST})))
+
+
+def test_a_device_of_others_is_none_of_ours(library: Library) -> None:
+    ((device,),) = read(library, Machine(devices=({"handle": "!4"}, T4)))
+    assert (1, "GPU-t4", None) == (device.index, device.uuid, device.error)
 
 
 def test_a_library_that_an_upgrade_replaced_is_loaded_anew(tmp_path: Path) -> None:
