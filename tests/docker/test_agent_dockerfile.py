@@ -50,6 +50,12 @@ def test_it_runs_as_a_user_that_is_not_root(steps: list[Step]) -> None:
     assert any("useradd --system --uid 10001" in each for each in of(steps, "RUN", stage=1))
 
 
+def test_nothing_but_what_is_copied_travels_to_the_builder(root: Path, steps: list[Step]) -> None:
+    ignored = (root / "docker" / "agent.Dockerfile.dockerignore").read_text().split()
+    copied = [name for each in of(steps, "COPY", stage=0) for name in each.split()[:-1]]
+    assert ["*", *(f"!{name}" for name in copied), "**/__pycache__"] == ignored
+
+
 def test_its_health_is_the_sign_of_life_in_the_spool(steps: list[Step]) -> None:
     (check,) = of(steps, "HEALTHCHECK")
     assert 'CMD test -n "$(find /var/lib/autoprec -name alive -mmin -3)"' in check

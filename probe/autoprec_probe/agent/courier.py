@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from autoprec_probe.agent.clock import Clock
+from autoprec_probe.agent.entry import Entry
 from autoprec_probe.agent.log import log
-from autoprec_probe.agent.outbox import Entry, Outbox
+from autoprec_probe.agent.outbox import Outbox
 from autoprec_probe.agent.report import LARGEST_BODY_BYTES, LONGEST_BATCH
 from autoprec_probe.agent.transport import AwayError, Transport
 from autoprec_probe.agent.verdict import Verdict, judge
@@ -44,11 +45,6 @@ class Courier:
         self._most = LONGEST_BATCH
         self.due_at = clock.monotonic()
         self.profile_wanted = False
-
-    @property
-    def reaches(self) -> bool:
-        """Whether the last attempt went well."""
-        return self._failures == 0
 
     def deliver(self, stopped: Callable[[], bool]) -> None:
         """Send batch after batch, if an attempt is due, until none is left, one fails, or `stopped` says so."""

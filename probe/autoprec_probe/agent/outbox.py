@@ -1,21 +1,16 @@
 """The reports that the service has not acknowledged yet: in the spool, or in memory where it takes none."""
 
-import json
-import re
-from contextlib import suppress
+import errno
 from dataclasses import dataclass
 from typing import Literal
 
 from autoprec_probe.agent.clock import Clock
+from autoprec_probe.agent.entry import Entry, file_name, is_file_name
 from autoprec_probe.agent.log import log
 from autoprec_probe.agent.report import Report
 from autoprec_probe.agent.spool import Spool
 
-Kind = Literal["profile", "telemetry"]
-
-_NAME = re.compile(r"(?P<number>[0-9]{12})-(?P<kind>profile|telemetry)-(?P<id>[0-9a-f]{32})\.json")
-_BLOCK_BYTES = 4096
-"""What a small file takes of most disks."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,24 +23,6 @@ class Bounds:
     """How long live values are held. It is counted while an agent runs, so that no jump of the clock shortens it."""
 
 
-@dataclass(kw_only=True)
-class Entry:
-    """One report that waits."""
-
-    number: int
-    kind: Kind
-    id: str
-    size: int
-    held_since: float
-    document: str | None
-    """The report itself where it is in memory only; None where it is in the spool."""
-
-    @property
-    def name(self) -> str:
-        """The name of its file, by which files sort in the order of the looks."""
-        return f"{self.number:012d}-{self.kind}-{self.id}.json"
-
-
 class Outbox:
     """Holds reports in their order until they are delivered, refused, or given up.
 
@@ -56,7 +33,7 @@ class Outbox:
         self._spool = spool
         self._clock = clock
         self._bounds = bounds or Bounds()
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._leftovers: set[str] = set()
         self._trouble: str | None = None
         self._told_drop: str | None = None
@@ -77,8 +54,8 @@ class Outbox:
     def add(self, report: Report) -> None:
         """Take a report, in memory until `settle` is called."""
         document = report.model_dump_json(exclude_defaults=True, round_trip=True)
-        kind = _kind(profile=report.profile is not None)
-        self._put(kind=kind, id=report.id, size=len(document.encode()), document=document)
+        name = file_name(self._next, "telemetry" if report.profile is None else "profile", report.id)
+        self._put(name, size=len(document.encode()), document=document)
 
     def batch(self, most: int, most_bytes: int) -> list[tuple[Entry, str]]:
         """Return the oldest reports that fit, at least one of them if any waits.
@@ -118,8 +95,9 @@ class Outbox:
         self._touch()
         self._remove_leftovers()
         self._give_up_the_old()
-        for entry in self._in_memory():
-            if not self._store(entry):
+        # Profiles first: where there is room for one report only, it is theirs.
+        for entry in sorted(self._in_memory(), key=lambda each: each.kind):
+            if not self._taken_over or not self._store(entry):
                 break
         self._give_up("spool", self._bounds.spool_bytes)
         self._give_up("memory", self._bounds.memory_bytes)
@@ -133,19 +111,16 @@ class Outbox:
         if self._taken_over:
             return
         try:
-            sizes = {name: self._spool.size(name) for name in self._spool.names()}
+            sizes = {name: self._spool.size(name) for name in self._spool.names() if is_file_name(name)}
         except OSError as e:
             self._tell_trouble(e)
             return
         self._taken_over = True
         later, self._entries = list(self._entries.values()), {}
         for name, size in sizes.items():
-            found = _NAME.fullmatch(name)
-            if found is not None:
-                self._next = int(found["number"])
-                self._put(kind=_kind(profile=found["kind"] == "profile"), id=found["id"], size=size, document=None)
+            self._put(name, size=size)
         for entry in later:
-            self._put(kind=entry.kind, id=entry.id, size=entry.size, document=entry.document)
+            self._put(file_name(self._next, entry.kind, entry.id), size=entry.size, document=entry.document)
 
     def _in_memory(self) -> list[Entry]:
         return [each for each in self._entries.values() if each.document is not None]
@@ -156,17 +131,10 @@ class Outbox:
         except OSError as e:
             self._tell_trouble(e)
 
-    def _put(self, *, kind: Kind, id: str, size: int, document: str | None) -> None:  # noqa: A002 (the report's id)
-        entry = Entry(
-            number=self._next,
-            kind=kind,
-            id=id,
-            size=size,
-            held_since=self._clock.monotonic(),
-            document=document,
-        )
-        self._entries[entry.number] = entry
-        self._next += 1
+    def _put(self, name: str, *, size: int, document: str | None = None) -> None:
+        entry = Entry(name=name, size=size, held_since=self._clock.monotonic(), document=document)
+        self._entries[name] = entry
+        self._next = entry.number + 1
 
     def _document(self, entry: Entry) -> str | None:
         if entry.document is not None:
@@ -175,25 +143,47 @@ class Outbox:
             document = self._spool.read(entry.name)
         except OSError as e:
             log.error("The spooled report %s cannot be read and is left out: %s", entry.name, e.strerror)
-            self._entries.pop(entry.number)
+            self._entries.pop(entry.name)
             return None
-        if _is_report(document, entry.id):
+        if entry.is_told_by(document):
             return document
         self.refused(entry, document, "It is no whole report; the disk may be damaged.")
         return None
 
     def _store(self, entry: Entry) -> bool:
+        """Return whether a report is on the disk now; on a full one, a profile takes the place of live values."""
+        error = self._write(entry)
+        if error is not None and error.errno in _NO_ROOM and entry.kind == "profile" and self._make_room(entry.size):
+            error = self._write(entry)
+        if error is None:
+            entry.document = None
+            self._tell_recovery()
+        return error is None
+
+    def _write(self, entry: Entry) -> OSError | None:
         assert entry.document is not None
         try:
             self._spool.write(entry.name, entry.document)
         except OSError as e:
             self._tell_trouble(e)
-            return False
-        entry.document = None
+            return e
+        return None
+
+    def _make_room(self, needed: int) -> bool:
+        """Give up the oldest live values in the spool, as much as is needed, and return whether there were any."""
+        chosen: list[Entry] = []
+        for entry in self._entries.values():
+            if sum(each.space for each in chosen) >= needed:
+                break
+            if entry.document is None and entry.kind == "telemetry":
+                chosen.append(entry)
+        self._drop(chosen, "the disk is full")
+        return bool(chosen)
+
+    def _tell_recovery(self) -> None:
         if self._trouble is not None:
             log.info("The spool %s can be written again.", self._spool.folder)
             self._trouble = None
-        return True
 
     def _tell_trouble(self, error: OSError) -> None:
         """Say once what is wrong with the spool, and again only when something else is."""
@@ -207,7 +197,7 @@ class Outbox:
         self._trouble = trouble
 
     def _remove(self, entry: Entry) -> None:
-        self._entries.pop(entry.number, None)
+        self._entries.pop(entry.name, None)
         if entry.document is None:
             self._leftovers.add(entry.name)
             self._remove_leftovers()
@@ -230,14 +220,14 @@ class Outbox:
     def _give_up(self, where: Literal["spool", "memory"], allowed: int) -> None:
         """Give up the oldest live values until the rest fits."""
         held = [each for each in self._entries.values() if (each.document is None) == (where == "spool")]
-        excess = sum(_space(each) for each in held) - allowed
+        excess = sum(each.space for each in held) - allowed
         chosen: list[Entry] = []
         for entry in held:
             if excess <= 0:
                 break
             if entry.kind == "telemetry":
                 chosen.append(entry)
-                excess -= _space(entry)
+                excess -= entry.space
         self._drop(chosen, f"the {where} is full")
 
     def _drop(self, entries: list[Entry], why: str) -> None:
@@ -251,19 +241,3 @@ class Outbox:
                 self.dropped,
             )
             self._told_drop = why
-
-
-def _kind(*, profile: bool) -> Kind:
-    return "profile" if profile else "telemetry"
-
-
-def _space(entry: Entry) -> int:
-    """Return what a report takes: whole blocks on a disk, its own size in memory."""
-    return entry.size if entry.document is not None else -(-entry.size // _BLOCK_BYTES) * _BLOCK_BYTES
-
-
-def _is_report(document: str, id: str) -> bool:  # noqa: A002 (the report's id)
-    with suppress(ValueError, RecursionError):
-        found = json.loads(document)
-        return isinstance(found, dict) and found.get("id") == id
-    return False

@@ -73,7 +73,7 @@ class Spool:
         folder.mkdir(mode=0o700, exist_ok=True)
         (folder / f"{name}.reason").write_text(f"{reason}\n", encoding="utf-8")
         _write_durably(folder / name, text)
-        for each in sorted(folder.glob("*.json"))[:-KEPT_REFUSED]:
+        for each in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)[:-KEPT_REFUSED]:
             each.unlink(missing_ok=True)
             (folder / f"{each.name}.reason").unlink(missing_ok=True)
         return folder / name

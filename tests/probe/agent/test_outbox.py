@@ -98,6 +98,16 @@ def test_foreign_files_are_left_alone(spool: Spool, folder: Path, clock: FakeClo
     assert ["notes.json"] == files(folder)
 
 
+def test_files_that_share_a_number_are_all_taken(spool: Spool, clock: FakeClock, report: Reports) -> None:
+    for number in (1, 2):
+        name = f"{7:012d}-telemetry-{number:032x}.json"
+        spool.write(name, report(number).model_dump_json(exclude_defaults=True))
+    outbox = Outbox(spool, clock)
+    outbox.add(report(3))
+    outbox.settle()
+    assert ([1, 2, 3], 3) == (waiting(outbox), len(files(spool.folder)))
+
+
 def test_beyond_the_bound_the_oldest_live_values_go_first_and_profiles_never(
     spool: Spool, clock: FakeClock, report: Reports, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -174,6 +184,31 @@ def test_what_waited_in_memory_goes_to_the_disk_when_there_is_room_again(
     assert ([0, 1, 2], 0, 3) == (waiting(outbox), outbox.unsafe, len(files(folder)))
     assert "can be written again" in caplog.messages[-1]
     full_disk.close()
+
+
+class SmallSpool(Spool):
+    """A spool on a disk that has room for some reports."""
+
+    room = 3
+
+    def write(self, name: str, text: str) -> None:
+        if len(files(self.folder)) >= self.room:
+            raise OSError(28, "No space left on device")
+        super().write(name, text)
+
+
+def test_on_a_full_disk_a_profile_takes_the_place_of_live_values(
+    folder: Path, clock: FakeClock, report: Reports
+) -> None:
+    spool = SmallSpool(folder)
+    outbox = Outbox(spool, clock)
+    for number in range(8):
+        outbox.add(report(number, profile=number in {0, 5, 6}))
+        outbox.settle()
+    spool.close()
+    later = Outbox(Spool(folder), clock)
+    assert ([0, 5, 6], 2) == (waiting(later), outbox.dropped)
+    later.close()
 
 
 def test_a_folder_that_appears_later_is_taken_over_before_what_is_new(
