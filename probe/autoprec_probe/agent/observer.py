@@ -46,7 +46,7 @@ class Observer:
         self._profile_seconds = profile_seconds
         self._told: HardwareProfile | None = None
         self._devices: _Devices | None = None
-        self._profile_due = clock.monotonic()
+        self._profile_due = self._forgotten_until = clock.monotonic()
 
     def look(self) -> Look:
         """Return the live values, and the profile where it is new."""
@@ -56,9 +56,14 @@ class Observer:
         return Look(profile=profile, telemetry=self._shown(telemetry), error="; ".join(errors)[:_LONGEST_ERROR] or None)
 
     def forget(self) -> None:
-        """Tell the profile again at the next look."""
+        """Tell the profile again: at the next look, or when it is due where that was asked a short while ago.
+
+        A service that refuses the profile would otherwise ask for it, and get it, at every look.
+        """
         self._told = None
-        self._profile_due = self._clock.monotonic()
+        if self._clock.monotonic() >= self._forgotten_until:
+            self._profile_due = self._clock.monotonic()
+            self._forgotten_until = self._profile_due + self._profile_seconds
 
     def _new_profile(self, devices: _Devices | None, errors: list[str]) -> HardwareProfile | None:
         """Read the profile where it is due or a device came, went, failed or recovered; return it where it is new."""

@@ -82,7 +82,7 @@ class HttpTransport:
             if len(content) < _LARGEST_REPLY_BYTES and response.length:
                 raise AwayError(f"The answer broke off, or took longer than {self._timeout:g} s.")
             return Reply(status=response.status, body=content, retry_after=response.getheader("Retry-After"))
-        except (OSError, http.client.HTTPException) as e:
+        except (OSError, ValueError, http.client.HTTPException) as e:  # ValueError: a host name that cannot be encoded
             raise AwayError(str(e) or type(e).__name__) from e
         finally:
             deadline.cancel()

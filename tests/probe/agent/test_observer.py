@@ -103,6 +103,15 @@ def test_what_was_told_is_told_again_when_it_is_asked_for(observer: Observer) ->
     assert first == observer.look().profile
 
 
+def test_what_is_asked_for_again_and_again_is_told_only_when_it_is_read(observer: Observer, clock: FakeClock) -> None:
+    def told() -> bool:
+        observer.forget()
+        clock.pass_seconds(PROFILE_SECONDS / 4)
+        return observer.look().profile is not None
+
+    assert [True, False, False, False, True] == [told() for _ in range(5)]
+
+
 def test_serial_numbers_stay_here_unless_asked_for(clock: FakeClock) -> None:
     def uuids(*, wanted: bool) -> list[str | None]:
         look = Observer(clock, reader=lambda: machine(GPU), with_uuids=wanted).look()

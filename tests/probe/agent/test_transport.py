@@ -109,6 +109,12 @@ def test_an_answer_that_breaks_off_or_is_no_http_is_away(reply: bytes) -> None:
         transport(url).put(b"{}")
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example"])
+def test_a_host_that_cannot_be_is_away(host: str) -> None:
+    with pytest.raises(AwayError):
+        transport(f"http://{host}").put(b"{}")
+
+
 def test_plain_http_where_tls_is_expected_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
