@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
-from autoprec_probe.candidate import Device
+from autoprec_probe.candidate import Device, MatmulPrecision
 from autoprec_probe.key import hardware_key
 
 
@@ -120,6 +120,8 @@ class MeasuredRate(_Fact):
     operation: Literal["matmul", "copy"]
     dtype: str
     """torch's name without its prefix, such as `bfloat16`."""
+    matmul_precision: MatmulPrecision = "highest"
+    """What float32 products may use inside; a device has several rates of float32 where this matters."""
     tflops: float | None = None
     """10^12 multiplications and additions a second, for a product."""
     gbytes_per_second: float | None = None

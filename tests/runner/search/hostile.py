@@ -504,3 +504,34 @@ def stumbles_once_in_fp64() -> Workload:
             time.sleep(FOREVER_SECONDS)
 
     return trained(Trap(stumble, dtypes=(torch.float64,)))
+
+
+class Hot(nn.Module):
+    """Puts out numbers that fp16 does not hold."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (1000 * x) ** 2 + 1e5
+
+
+class HotInside(nn.Module):
+    """Overflows in one module in fp16; the rest is harmless, and slow without half precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(WIDTH, WIDTH)
+        self.middle = nn.Sequential(nn.ReLU(), Hot())
+        self.last = nn.Linear(WIDTH, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.is_autocast_enabled("cpu") and self.last.weight.dtype is torch.float32:
+            time.sleep(0.01)
+        output: Tensor = self.last(self.middle(self.first(x)) / 1e6)
+        return output
+
+
+def overflows_in_one_module() -> Workload:
+    return trained(HotInside(), optimizer=plain)
+
+
+def overflows_in_one_module_in_inference() -> Workload:
+    return Workload(model=HotInside(), batch=torch.ones(4, WIDTH), mode="inference")
