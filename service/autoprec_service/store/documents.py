@@ -76,9 +76,15 @@ def _read(schema: type[Record], document: str) -> Record:
 
 
 def _recorded_candidates(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the candidates of a record unchecked: a precision may have been recorded where its plugin is installed."""
+    """Return the candidates of a record: a precision may have been recorded where its plugin is installed."""
     if "candidate" in fields:
-        return {"candidate": Candidate.model_construct(**fields["candidate"])}
+        return {"candidate": _recorded(fields["candidate"])}
     if "candidates" in fields:
-        return {"candidates": tuple(Candidate.model_construct(**each) for each in fields["candidates"])}
+        return {"candidates": tuple(map(_recorded, fields["candidates"]))}
     return {}
+
+
+def _recorded(fields: dict[str, Any]) -> Candidate:
+    """Return a candidate with all fields checked but its precision."""
+    checked = Candidate.model_validate({**fields, "precision": "32-true"})
+    return checked.model_copy(update={"precision": fields["precision"]})
