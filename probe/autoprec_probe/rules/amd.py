@@ -23,7 +23,7 @@ def full(case: Case) -> Verdict:
 def half(case: Case) -> Verdict:
     """Native where the matrix units take it."""
     assert case.accelerator is not None, "the device gate lets no case without a device through"
-    target = case.accelerator.architecture or ""
+    target = case.accelerator.gfx_target or ""
     if target.startswith(_MATRIX_TARGETS):
         return Verdict(
             level="native",

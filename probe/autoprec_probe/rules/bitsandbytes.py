@@ -119,7 +119,7 @@ def nvidia(case: Case) -> Verdict:
 def amd(case: Case) -> Verdict:
     """The targets that the ROCm wheels are built for."""
     assert case.accelerator is not None, "the device gate lets no case without a device through"
-    target = case.accelerator.architecture or ""
+    target = case.accelerator.gfx_target or ""
     if target.startswith(_AMD_TARGETS):
         return Verdict(
             level="native",

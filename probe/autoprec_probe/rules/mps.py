@@ -35,7 +35,8 @@ def fp64(case: Case) -> Verdict:
 @rule("mps", "bf16")
 def bf16(case: Case) -> Verdict:
     """Native from the M3 on, emulated on M1 and M2."""
-    found = re.fullmatch(r"m(\d+)", case.profile.cpu.microarchitecture or "")
+    told = (case.accelerator.architecture if case.accelerator else None) or case.profile.cpu.microarchitecture or ""
+    found = re.fullmatch(r"(?:apple-)?m(\d+)", told)
     if found and int(found[1]) >= _FIRST_BF16_GENERATION:
         return Verdict(level="native", reason=f"{case.device_name} computes in bf16.", source=_BF16)
     which = "M1 and M2 emulate bf16" if found else "whether this GPU computes bf16 (M3 and later do) is not known"
