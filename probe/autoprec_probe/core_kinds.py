@@ -16,6 +16,7 @@ from autoprec_probe.reader import Reader
 from autoprec_probe.topology import CPUS, parse_cpu_list
 
 _INTEL_KINDS = ("cpu_core", "cpu_atom")
+_APPLE = 0x61
 
 
 def core_kinds(reader: Reader, cpuinfo: CpuInfo, microarchitecture: str | None) -> tuple[CoreKind, ...]:
@@ -43,9 +44,8 @@ def arm_core_kinds(cpuinfo: CpuInfo, capacity: Callable[[str], int] = lambda _: 
             capacities.setdefault(part, capacity(block.get("processor", "")))
     if len(parts) < 2:  # noqa: PLR2004 (one kind is no hybrid)
         return ()
-    by_capacity = sorted(parts, key=lambda part: -capacities[part])
-    kinds = [CoreKind(name=_name(*part), logical_cores=parts[part]) for part in by_capacity]
-    return tuple(kinds) if any(capacities.values()) else fastest_first(kinds)
+    ordered = sorted(parts, key=lambda part: (-capacities[part], _rank(_name(*part)), _saves_power(*part)))
+    return tuple(CoreKind(name=_name(*part), logical_cores=parts[part]) for part in ordered)
 
 
 def _capacity(reader: Reader, processor: str) -> int:
@@ -56,6 +56,11 @@ def _capacity(reader: Reader, processor: str) -> int:
 
 def _name(implementer: str, part: str) -> str | None:
     return arm_microarchitecture(hexadecimal(implementer), hexadecimal(part))
+
+
+def _saves_power(implementer: str, part: str) -> bool:
+    """Tell Apple's efficiency cores, whose parts are even, from the performance cores that share their name."""
+    return hexadecimal(implementer) == _APPLE and hexadecimal(part) % 2 == 0
 
 
 def fastest_first(kinds: Iterable[CoreKind]) -> tuple[CoreKind, ...]:

@@ -40,7 +40,7 @@ def parse(text: str) -> Capture:
         "core_kinds": arm_core_kinds(cpuinfo),
         "memory_total_bytes": memory_total_bytes(text),
     }
-    return Capture(system="Linux", cpu={"architecture": architecture, **told, **identity})
+    return Capture(system="Linux", cpu={"architecture": architecture, **identity, **told})
 
 
 def architecture_of(cpuinfo: CpuInfo) -> str | None:

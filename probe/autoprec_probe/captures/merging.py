@@ -10,8 +10,8 @@ from autoprec_probe.profile import Accelerator
 
 _ROUNDING = 0.02
 """Tools round memory differently, and some leave out what a device keeps for itself."""
-_MOMENTARY = frozenset({"memory_free_bytes", "power_limit_watts", "index", "kind", "vendor", "settings", "packages"})
-"""What may differ between two looks at one machine, or is what entries are told apart by: the first file counts."""
+_MOMENTARY = frozenset({"memory_free_bytes", "power_limit_watts", "settings", "packages"})
+"""What may differ between two looks at one machine: the first file counts."""
 
 Named = tuple[str, Capture]
 """A file's name and what it tells."""

@@ -3,15 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from autoprec_probe.captures.capture import Capture
+from autoprec_probe.captures.capture import UNKNOWN, Capture
 from autoprec_probe.captures.formats import FORMATS
 from autoprec_probe.captures.merging import combined
 from autoprec_probe.captures.text import text_of
 from autoprec_probe.errors import CaptureError
 from autoprec_probe.profile import Cpu, HardwareProfile, Software
-
-UNKNOWN = "unknown"
-"""What stands for a text that a profile must have and no file tells."""
 
 
 def read_captures(paths: Iterable[str | Path]) -> HardwareProfile:

@@ -9,8 +9,9 @@ from autoprec_probe.errors import CaptureError
 
 _BYTE_ORDER_MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
 """PowerShell writes UTF-16 where a command's output is sent to a file."""
-_TREE_FILES = ("properties", "name", "gpu_id")
-"""Files of a folder that are read: those of a topology."""
+_LEVELS = ("", "nodes/", "topology/nodes/")
+_TOPOLOGY = tuple(f"{level}{file}" for level in _LEVELS for file in ("*/properties", "*/mem_banks/*/properties"))
+"""The files of a folder that are read: those of a topology of AMD's driver, whichever of its levels the folder is."""
 STANDARD_INPUT = "-"
 
 
@@ -46,7 +47,9 @@ def _decoded(path: Path, content: bytes) -> str:
 
 def _folder_text(folder: Path) -> str:
     """Return the files of a tree with their paths before them, as `tail -n +1` prints several files."""
-    files = sorted(each for name in _TREE_FILES for each in folder.rglob(name) if each.is_file())
+    files = sorted(each for pattern in _TOPOLOGY for each in folder.glob(pattern) if each.is_file())
+    if not files:
+        raise CaptureError(f"The folder {folder} is no KFD topology, the one kind of folder that can be read.")
     return "".join(f"==> {each.relative_to(folder)} <==\n{each.read_text(errors='replace')}\n" for each in files)
 
 

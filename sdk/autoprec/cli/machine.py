@@ -6,7 +6,6 @@ from typing import TypeVar
 import click
 
 from autoprec_probe import HardwareProfile, probe
-from autoprec_probe.captures.reading import read_captures
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -32,4 +31,8 @@ def chosen_profile(captures: tuple[str, ...], more: tuple[str, ...]) -> Hardware
     """
     if more and not captures:
         raise click.UsageError(f"{more[0]!r} is no option. To read a machine from files, name them after --from.")
-    return read_captures((*captures, *more)) if captures else probe()
+    if not captures:
+        return probe()
+    from autoprec_probe.captures.reading import read_captures  # noqa: PLC0415 (this machine needs no file format)
+
+    return read_captures((*captures, *more))

@@ -11,11 +11,10 @@ from autoprec.cli import options
 from autoprec.cli.machine import captures as captures_option
 from autoprec.cli.machine import chosen_profile
 from autoprec_probe import Accelerator, Cpu, HardwareProfile, Software
+from autoprec_probe.captures.capture import UNKNOWN
 from autoprec_probe.hidden import hidden_units, hider
 from autoprec_probe.schema import profile_schema
 from autoprec_runner.quantities import size
-
-_UNKNOWN = "unknown"
 
 
 @click.command("probe")
@@ -50,8 +49,8 @@ def _facts(profile: HardwareProfile) -> list[tuple[str, str]]:
     cpu = profile.cpu
     facts = [
         ("hardware key", profile.key),
-        ("processor", f"{cpu.model_name or _UNKNOWN} ({cpu.vendor or _UNKNOWN}, {cpu.architecture})"),
-        ("microarchitecture", cpu.microarchitecture or _UNKNOWN),
+        ("processor", f"{cpu.model_name or UNKNOWN} ({cpu.vendor or UNKNOWN}, {cpu.architecture})"),
+        ("microarchitecture", cpu.microarchitecture or UNKNOWN),
         ("cores", _cores(cpu)),
         ("memory", _memory(cpu)),
         ("features", _features(cpu)),
@@ -66,7 +65,7 @@ def _facts(profile: HardwareProfile) -> list[tuple[str, str]]:
 
 
 def _cores(cpu: Cpu) -> str:
-    parts = [f"{cpu.physical_cores or _UNKNOWN} physical", f"{cpu.logical_cores or _UNKNOWN} logical"]
+    parts = [f"{cpu.physical_cores or UNKNOWN} physical", f"{cpu.logical_cores or UNKNOWN} logical"]
     if cpu.usable_cores:
         parts.append(f"{cpu.usable_cores} usable")
     if cpu.cpu_quota is not None:
@@ -81,7 +80,7 @@ def _cores(cpu: Cpu) -> str:
 
 
 def _memory(cpu: Cpu) -> str:
-    total = size(cpu.memory_total_bytes) if cpu.memory_total_bytes else _UNKNOWN
+    total = size(cpu.memory_total_bytes) if cpu.memory_total_bytes else UNKNOWN
     return f"{total}, {size(cpu.memory_limit_bytes)} usable (control group)" if cpu.memory_limit_bytes else total
 
 
@@ -92,7 +91,7 @@ def _features(cpu: Cpu) -> str:
 
 
 def _accelerator(each: Accelerator) -> str:
-    parts = [each.name or _UNKNOWN]
+    parts = [each.name or UNKNOWN]
     if each.compute_capability:
         parts.append("compute capability {}.{}".format(*each.compute_capability))
     parts += [fact for fact in (each.gfx_target, each.architecture) if fact]
@@ -107,11 +106,13 @@ def _accelerator(each: Accelerator) -> str:
 
 def _slice(each: Accelerator, place: int) -> str:
     found = each.slices[place]
-    memory = size(found.memory_total_bytes) if found.memory_total_bytes else _UNKNOWN
-    return f"{found.name or _UNKNOWN}, {memory}"
+    memory = size(found.memory_total_bytes) if found.memory_total_bytes else UNKNOWN
+    return f"{found.name or UNKNOWN}, {memory}"
 
 
 def _software(software: Software) -> str:
+    if software.python == UNKNOWN and not software.packages:
+        return UNKNOWN
     installed = [f"{name} {version}" for name, version in software.packages.items() if version]
     drivers = {
         "NVIDIA driver": software.nvidia_driver,
