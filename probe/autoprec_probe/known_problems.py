@@ -90,7 +90,7 @@ def _torch_without_the_capability(profile: HardwareProfile) -> Iterator[Finding]
                 key="torch-without-the-capability",
                 sentence=f"PyTorch {_dotted(torch)} for CUDA {_dotted(cuda)} has kernels from compute capability "
                 f"{_dotted(lowest)} on, and {_name(each)} has {_dotted(each.compute_capability)}.",
-                remedy="Install the build for CUDA 12.6.",
+                remedy="Install a build for CUDA 12.6, the last that has kernels for it.",
                 source=source,
             )
 

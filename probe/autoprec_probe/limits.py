@@ -60,19 +60,17 @@ def _hierarchies(reader: Reader) -> Iterator[_Hierarchy]:
     for line in (reader.read_text("/proc/self/cgroup") or "").splitlines():
         _, _, rest = line.partition(":")
         names, _, group = rest.partition(":")
-        controllers = frozenset(filter(None, names.split(",")))
-        unified = not controllers
-        yield _placed(unified, controllers, group, mounts)
+        usual = f"{_ROOT}/{names}" if names else _ROOT
+        yield _placed(_Hierarchy(not names, frozenset(names.split(",")), usual, group), mounts)
 
 
-def _placed(unified: bool, controllers: frozenset[str], group: str, mounts: tuple[_Hierarchy, ...]) -> _Hierarchy:  # noqa: FBT001
-    """Find where a group is mounted; a container sees its own group, or an ancestor of it, as the root of the mount."""
-    default = _ROOT if unified else f"{_ROOT}/{','.join(sorted(controllers))}"
-    found = next((m for m in mounts if m.unified == unified and (unified or controllers & m.controllers)), None)
+def _placed(tree: _Hierarchy, mounts: tuple[_Hierarchy, ...]) -> _Hierarchy:
+    """Find where a tree is mounted; a container sees its own group, or an ancestor of it, as the root of the mount."""
+    fitting = (m for m in mounts if m.unified == tree.unified and (tree.unified or tree.controllers & m.controllers))
+    found = next(fitting, None)
     if found is None:
-        return _Hierarchy(unified, controllers, default, group)
-    inside = group.removeprefix(found.group) if found.group != "/" and group.startswith(found.group) else group
-    return _Hierarchy(unified, controllers, found.mount_point, inside)
+        return tree
+    return tree._replace(mount_point=found.mount_point, group=tree.group.removeprefix(found.group.rstrip("/")))
 
 
 def _mounts(mountinfo: str) -> Iterator[_Hierarchy]:

@@ -43,7 +43,7 @@ def _of_lines(text: str) -> tuple[Accelerator, ...]:
 
 def _of_device(index: int, lines: list[str]) -> Accelerator:
     """Read one device: its name, then lines of a value and what it is."""
-    told = {what: value for value, _, what in (line.rpartition(": ") for line in lines[1:])}
+    told = {what: value for value, _, what in (line.partition(": ") for line in lines[1:])}
     target = re.match(_TARGET, told.get("AMD GCN Arch Name", ""))
     if target is None:
         raise CaptureError(f"The text of {_WHAT} is truncated or garbled: device {index} tells no target (gfx…).")
@@ -59,13 +59,8 @@ def _of_device(index: int, lines: list[str]) -> Accelerator:
         architecture=architecture_of(target[1]),
         gfx_target=target[1],
         memory_total_bytes=int(memory) * 2**20 if memory.isdecimal() else None,
-        cores=int(cores) if cores.isdecimal() else _units_of(lines),
+        cores=int(cores) if cores.isdecimal() else None,
     )
-
-
-def _units_of(lines: list[str]) -> int | None:
-    found = re.search(r"(\d+): Number of multi-processors", "\n".join(lines))
-    return int(found[1]) if found else None
 
 
 def _of_blocks(text: str) -> tuple[Accelerator, ...]:
