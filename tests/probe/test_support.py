@@ -260,7 +260,9 @@ def test_what_is_hidden_is_named_with_who_hides_it_and_not_used(cpu: Cpu, precis
     [
         (Cpu(architecture="ppc64le", features=("mma", "vsx")), "bf16-mixed", "matrix units (MMA) take bf16"),
         (Cpu(architecture="ppc64le", features=("mma", "vsx")), "16-mixed", "matrix units (MMA) take fp16"),
-        (Cpu(architecture="riscv64", features=("v", "zvfbfwma")), "bf16-mixed", "zvfbfwma"),
+        (Cpu(architecture="riscv64", features=("v", "zvfbfwma", "zvfh")), "bf16-mixed", "bf16 (zvfbfwma)"),
+        (Cpu(architecture="riscv64", features=("v", "zvfbfwma", "zvfh")), "16-mixed", "fp16 (zvfh)"),
+        (Cpu(architecture="riscv64", features=("v", "zvfh")), "bf16-mixed", "avx512_bf16, amx_bf16 or ARM's bf16"),
         (Cpu(architecture="s390x", features=("nnpa", "vxe")), "bf16-mixed", "16-bit format of its own"),
         (Cpu(architecture="x86_64", features=("avx2", "avx_ne_convert")), "16-mixed", "oneDNN converts to fp32"),
     ],

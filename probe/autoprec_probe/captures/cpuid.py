@@ -4,7 +4,6 @@ Sources: Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E. Lines of numbe
 """
 
 import re
-from typing import Any
 
 from autoprec_probe.captures.capture import Capture, Format
 from autoprec_probe.cpuinfo import CpuInfo
@@ -68,8 +67,7 @@ def parse(text: str) -> Capture:
         **_signature(leaves),
     }
     identity = identify("x86", CpuInfo(blocks=({name: text for name, text in block.items() if text},)))
-    told: dict[str, Any] = {"architecture": "x86_64" if " lm" in f" {flags}" else "i686", **identity}
-    return Capture(cpu=told)
+    return Capture(cpu={"architecture": "x86_64" if "lm" in flags.split() else "i686", **identity})
 
 
 def _leaves(text: str) -> Leaves:

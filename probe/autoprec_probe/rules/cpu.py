@@ -21,20 +21,27 @@ _ONEDNN_BF16_BASE = frozenset({"avx512bw", "avx512vl", "avx512dq"})
 _CONVERTING = "avx_ne_convert"
 """oneDNN takes bf16 and fp16 with it, and multiplies them in fp32."""
 
-_UNUSED = {
-    (
-        "power",
-        "mma",
-    ): "its matrix units (MMA) take {what}, but PyTorch reaches them only where it was built with a BLAS "
-    "that has such a product",
-    ("riscv", "zvfbfwma"): "its vectors multiply bf16 (zvfbfwma), but PyTorch has no kernels that do so",
-    ("riscv", "zvfh"): "its vectors compute in fp16 (zvfh), but PyTorch has no kernels that do so",
-    (
-        "s390",
-        "nnpa",
-    ): "its accelerator (nnpa) computes in a 16-bit format of its own, and PyTorch has no kernels for it",
-}
-"""Units that a processor has and PyTorch does not use, by instruction family and feature."""
+
+class _Unused(NamedTuple):
+    """A unit that processors of a family have for a format, and that PyTorch leaves unused."""
+
+    family: str
+    number_format: str
+    feature: str
+    because: str
+
+
+_BY_BLAS = "its matrix units (MMA) take {}, but PyTorch reaches them only through a BLAS that has such a product"
+_BY_NOTHING = "its vectors compute in {} ({}), but PyTorch has no kernels that do so"
+_OF_ITS_OWN = "its accelerator (nnpa) computes in a 16-bit format of its own, and PyTorch has no kernels for it"
+_UNUSED = (
+    _Unused("power", "bf16", "mma", _BY_BLAS.format("bf16")),
+    _Unused("power", "fp16", "mma", _BY_BLAS.format("fp16")),
+    _Unused("riscv", "bf16", "zvfbfwma", _BY_NOTHING.format("bf16", "zvfbfwma")),
+    _Unused("riscv", "fp16", "zvfh", _BY_NOTHING.format("fp16", "zvfh")),
+    _Unused("s390", "bf16", "nnpa", _OF_ITS_OWN),
+    _Unused("s390", "fp16", "nnpa", _OF_ITS_OWN),
+)
 
 
 class _Absence(NamedTuple):
@@ -145,11 +152,11 @@ def _absence(case: Case, wanted: frozenset[str], names: str, instead: str) -> _A
             f"every {cpu.microarchitecture} has {hidden}, and {hider(cpu)} hides it",
             f"Have it passed on (QEMU: the CPU model 'host'; else a newer kernel); until then, use {instead}.",
         )
-    what = "bf16" if wanted is BF16_COMPUTE else "fp16"
-    unused = [
-        because.format(what=what)
-        for (family, feature), because in _UNUSED.items()
-        if family == instruction_family(cpu.architecture) and feature in cpu.features
-    ]
+    family = instruction_family(cpu.architecture)
+    unused = (
+        each.because
+        for each in _UNUSED
+        if (each.family, each.number_format) == (family, case.number_format) and each.feature in cpu.features
+    )
     hint = "; check whether the hypervisor hides the feature" if cpu.hypervisor and not cpu.microarchitecture else ""
-    return _Absence(unused[0] if unused else names, f"Use {instead}{hint}.")
+    return _Absence(next(unused, names), f"Use {instead}{hint}.")
