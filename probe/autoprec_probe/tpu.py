@@ -17,7 +17,15 @@ from autoprec_probe.reader import Reader
 PCI_VENDOR = 0x1AE0
 VENDOR = "Google"
 
-_GENERATIONS_BY_ID = {0x005E: "v4", 0x0062: "v5p", 0x0063: "v5e", 0x006F: "v6e", 0x0076: "v7x"}
+_GENERATIONS_BY_ID = {
+    0x005E: "v4",
+    0x0062: "v5p",
+    0x0063: "v5e",
+    0x006F: "v6e",
+    0x0076: "v7x",
+    0x007C: "v8t",
+    0x0083: "v8i",
+}
 _V2_OR_V3 = 0x0027
 _GENERATIONS_BY_SUBSYSTEM = {0x004E: "v2", 0x004F: "v3"}
 

@@ -193,6 +193,17 @@ def test_carriage_returns_do_not_matter(tmp_path: Path) -> None:
     assert "zen4" == read_captures([file]).cpu.microarchitecture
 
 
+@pytest.mark.parametrize(("told", "vendor"), [("FUJITSU", "Fujitsu"), ("0x46", "Fujitsu"), ("Somebody", "Somebody")])
+def test_lscpu_and_cpuinfo_call_a_maker_the_same(write: Write, told: str, vendor: str) -> None:
+    text = text_of("lscpu_big_little").replace("Vendor ID:              ARM", f"Vendor ID: {told}")
+    assert vendor == read_captures(write(text)).cpu.vendor
+
+
+def test_quotes_in_other_variables_do_not_matter_to_a_tpus(write: Write) -> None:
+    environment = "PROMPT=it's \"\nTPU_ACCELERATOR_TYPE=v4-8\n"
+    assert 4 == len(read_captures(write(environment)).accelerators)
+
+
 def test_every_format_has_a_name_of_its_own() -> None:
     names = [each.name for each in FORMATS]
     assert sorted(set(names)) == sorted(names)

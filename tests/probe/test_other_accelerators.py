@@ -90,6 +90,11 @@ def test_tpus_are_told_by_their_ids(device: int, subsystem: int, architecture: s
     assert expected == [(each.kind, each.index, each.architecture, each.cores, each.error) for each in chips]
 
 
+def test_the_number_of_cores_of_a_newer_tpu_is_unknown() -> None:
+    (chip,) = detect_accelerators(FakeReader(files=bus(0x1AE0, 0x0083) | {"/dev/vfio/0": ""}))
+    assert ("TPU v8i", None, None) == (chip.name, chip.cores, chip.error)
+
+
 def test_numbers_below_vfio_alone_are_no_tpu() -> None:
     files = {"/dev/vfio/0": "", "/dev/vfio/1": "", "/dev/vfio/vfio": ""}
     assert () == detect_accelerators(FakeReader(files=files, variables={"TPU_ACCELERATOR_TYPE": "v5p-8"}))

@@ -11,8 +11,8 @@ from autoprec_probe.captures.capture import Capture, Format
 from autoprec_probe.captures.text import json_of
 from autoprec_probe.core_kinds import fastest_first
 from autoprec_probe.cpu import canonical_architecture
-from autoprec_probe.cpu_models import ARM_PARTS
-from autoprec_probe.cpuinfo import CpuInfo
+from autoprec_probe.cpu_models import ARM_IMPLEMENTERS, ARM_PARTS
+from autoprec_probe.cpuinfo import CpuInfo, hexadecimal
 from autoprec_probe.errors import CaptureError
 from autoprec_probe.features import instruction_family, relevant_features
 from autoprec_probe.identity import identify
@@ -140,11 +140,17 @@ def _arm_identity(facts: dict[str, str], pairs: Pairs) -> dict[str, Any]:
     kinds = [CoreKind(name=name, logical_cores=count) for name, count in zip(names, cores, strict=False)]
     return {
         "core_kinds": fastest_first(kinds) if len(kinds) > 1 else (),
-        "vendor": facts.get("Vendor ID"),
+        "vendor": _arm_vendor(facts.get("Vendor ID")),
         "model_name": models[0] if models and not known else None,
         "microarchitecture": known or None,
         "features": relevant_features("arm", frozenset.intersection(*flags) if flags else ()),
     }
+
+
+def _arm_vendor(told: str | None) -> str | None:
+    """Return a maker as /proc/cpuinfo's code for it is spelt: lscpu writes FUJITSU, NVIDIA, or the code itself."""
+    spellings = {name.lower(): name for name in ARM_IMPLEMENTERS.values()}
+    return None if told is None else ARM_IMPLEMENTERS.get(hexadecimal(told), spellings.get(told.lower(), told))
 
 
 def _arm_name(model: str) -> str | None:

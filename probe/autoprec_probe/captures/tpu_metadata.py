@@ -10,7 +10,7 @@ from autoprec_probe.errors import CaptureError
 from autoprec_probe.tpu import TYPE_VARIABLES, chips_of, parse_accelerator_type
 
 _WHAT = "TPU metadata"
-_LINE = re.compile(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*[:=]\s*(['\"]?)(.*?)(['\"]?)\s*$", re.MULTILINE)
+_LINE = re.compile(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*([:=])\s*(['\"]?)(.*?)(['\"]?)\s*$", re.MULTILINE)
 
 
 def recognizes(text: str) -> bool:
@@ -32,8 +32,8 @@ def parse(text: str) -> Capture:
 
 def _variables(text: str) -> dict[str, str]:
     found = {}
-    for name, opening, value, closing in _LINE.findall(text):
-        if opening != closing:
+    for name, separator, opening, value, closing in _LINE.findall(text):
+        if separator == ":" and opening != closing:
             raise CaptureError(f"The {_WHAT} is truncated: the value of {name} has no closing quote.")
         found[name] = value
     return found
