@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from autoprec_probe.amd.detect import detect_amd
 from autoprec_probe.candidate import Device
+from autoprec_probe.cuda_visibility import visible
 from autoprec_probe.intel.gaudi import detect_gaudi
 from autoprec_probe.intel.gpu import detect_intel_gpus
 from autoprec_probe.macos import detect_apple_gpu
 from autoprec_probe.profile import Accelerator
 from autoprec_probe.reader import Reader
+from autoprec_probe.torch_devices import detect_through_torch
 from autoprec_probe.tpu import detect_tpus
 
 
@@ -23,8 +25,11 @@ class Detector:
 
 
 def detect_nvidia(reader: Reader) -> tuple[Accelerator, ...]:
-    """Return the NVIDIA devices, in the order of their PCI addresses."""
-    return reader.nvml().accelerators
+    """Return the NVIDIA devices that a workload of this process sees, as their driver tells them or else torch."""
+    reading = reader.nvml()
+    if reading.library_found or reading.accelerators:
+        return visible(reading.accelerators, reader.environment)
+    return detect_through_torch(reader)
 
 
 DETECTORS: tuple[Detector, ...] = (

@@ -4,14 +4,22 @@ A key holds what decides speed and nothing that differs between two equal machin
 driver version, no number of devices.
 """
 
-import re
+from __future__ import annotations
 
-from autoprec_probe.candidate import Device
+import re
+from typing import TYPE_CHECKING
+
 from autoprec_probe.errors import DeviceNotFoundError
 from autoprec_probe.features import instruction_family
-from autoprec_probe.profile import Accelerator, Cpu, HardwareProfile
 
-_RANKED_FEATURES = {
+if TYPE_CHECKING:
+    from autoprec_probe.candidate import Device
+    from autoprec_probe.profile import Accelerator, Cpu, HardwareProfile
+
+SLICE_SUFFIX = "-mig"
+"""What comes behind the key of a partitioned accelerator, followed by the slice where it is known."""
+
+RANKED_FEATURES = {
     "x86": ("amx_fp16", "amx_bf16", "avx512_fp16", "avx512_bf16", "avx512f", "avx2"),
     "arm": ("bf16", "asimdhp"),
 }
@@ -45,16 +53,26 @@ def readable_device(profile: HardwareProfile, device: Device) -> Accelerator:
 
 def _cpu_key(cpu: Cpu) -> str:
     family = instruction_family(cpu.architecture)
-    feature = next((name for name in _RANKED_FEATURES.get(family, ()) if name in cpu.features), "base")
+    feature = next((name for name in RANKED_FEATURES.get(family, ()) if name in cpu.features), "base")
     cores = cpu.usable_cores or cpu.logical_cores
     return f"cpu-{family}-{feature}" + (f"-{cores}c" if cores else "")
 
 
 def _accelerator_key(accelerator: Accelerator) -> str:
-    vendor = _slug(accelerator.vendor)
-    name = _slug(accelerator.name or accelerator.architecture or "unknown")
-    key = name if name.startswith(f"{vendor}-") else f"{vendor}-{name}"
-    return f"{key}-mig" if accelerator.partitioned else key
+    key = device_key(accelerator.vendor, accelerator.name or accelerator.architecture or "unknown")
+    return f"{key}{_slice_suffix(accelerator)}" if accelerator.partitioned else key
+
+
+def _slice_suffix(accelerator: Accelerator) -> str:
+    """Return what a workload gets of a partitioned device: the first slice, such as `-mig-1g.10gb`."""
+    profile = next((each.name for each in accelerator.slices), None)
+    return f"{SLICE_SUFFIX}-{_slug(profile)}" if profile else SLICE_SUFFIX
+
+
+def device_key(vendor: str, name: str) -> str:
+    """Return the key of a whole accelerator that its driver calls by this name."""
+    maker, model = _slug(vendor), _slug(name)
+    return model if model.startswith(f"{maker}-") else f"{maker}-{model}"
 
 
 def _slug(text: str) -> str:

@@ -5,37 +5,27 @@ A version or a capability that is not known makes no finding. Adding a problem i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from autoprec_probe.amd.targets import DISPLAY_ONLY
+from autoprec_probe.builds import (
+    BITSANDBYTES_SOURCE,
+    BITSANDBYTES_WHEELS_BEGIN,
+    TORCH_BUILDS_BEGIN,
+    TORCH_SOURCE,
+    Version,
+)
 from autoprec_probe.features import BF16_COMPUTE, FP16_COMPUTE
 from autoprec_probe.finding import Finding
 from autoprec_probe.fp8 import PACKAGE as TRANSFORMER_ENGINE
-from autoprec_probe.fp8 import cuda_of_build, fp8_refusal
+from autoprec_probe.fp8 import cuda_of_build, fp8_refusal, version_numbers
 from autoprec_probe.isa import ONEDNN_VARIABLES, usable_features
 
 if TYPE_CHECKING:
     from autoprec_probe.profile import Accelerator, HardwareProfile
 
-Version = tuple[int, ...]
-
 _INSTALL = "https://pytorch.org/get-started/locally/"
-_TURING = (7, 5)
-
-TORCH_LOWEST_CAPABILITIES: tuple[tuple[Version, Version, Version, str], ...] = (
-    ((2, 9), (13, 0), _TURING, "https://github.com/pytorch/pytorch/issues/157517"),
-    ((2, 11), (12, 8), _TURING, "https://github.com/pytorch/pytorch/issues/172352"),
-    ((2, 8), (12, 8), (7, 0), "https://github.com/pytorch/pytorch/issues/157517"),
-)
-"""From this torch and CUDA on, wheels have no kernels below this compute capability; the first row that fits counts."""
-
-BITSANDBYTES_LOWEST_CAPABILITIES: tuple[tuple[Version, Version, str], ...] = (
-    ((13, 0), _TURING, "https://huggingface.co/docs/bitsandbytes/v0.50.0/installation"),
-    ((12, 8), (7, 0), "https://github.com/bitsandbytes-foundation/bitsandbytes/pull/1715"),
-)
-"""From this CUDA on, wheels have no kernels below this compute capability; the first row that fits counts."""
 
 Problem = Callable[["HardwareProfile"], Iterator[Finding]]
 
@@ -82,16 +72,16 @@ def _graphics_without_kernels(profile: HardwareProfile) -> Iterator[Finding]:
 @_problem
 def _torch_without_the_capability(profile: HardwareProfile) -> Iterator[Finding]:
     torch, cuda = _version(profile, "torch"), _torch_cuda(profile)
-    rows = [row for row in TORCH_LOWEST_CAPABILITIES if torch and cuda and torch >= row[0] and cuda >= row[1]]
-    for each in _nvidia(profile) if rows else ():
-        _, _, lowest, source = rows[0]
+    fitting = (least for release, built, least in TORCH_BUILDS_BEGIN if torch >= release and cuda >= built)
+    lowest = next(fitting, (0, 0))
+    for each in _nvidia(profile):
         if each.compute_capability and each.compute_capability < lowest:
             yield Finding(
                 key="torch-without-the-capability",
                 sentence=f"PyTorch {_dotted(torch)} for CUDA {_dotted(cuda)} has kernels from compute capability "
                 f"{_dotted(lowest)} on, and {_name(each)} has {_dotted(each.compute_capability)}.",
                 remedy="Install a build for CUDA 12.6, the last that has kernels for it.",
-                source=source,
+                source=TORCH_SOURCE,
             )
 
 
@@ -110,16 +100,15 @@ def _driver_older_than_torch(profile: HardwareProfile) -> Iterator[Finding]:
 @_problem
 def _bitsandbytes_without_the_capability(profile: HardwareProfile) -> Iterator[Finding]:
     installed, cuda = _version(profile, "bitsandbytes"), _torch_cuda(profile)
-    rows = [row for row in BITSANDBYTES_LOWEST_CAPABILITIES if installed and cuda and cuda >= row[0]]
-    for each in _nvidia(profile) if rows else ():
-        _, lowest, source = rows[0]
+    lowest = next((least for built, least in BITSANDBYTES_WHEELS_BEGIN if installed and cuda >= built), (0, 0))
+    for each in _nvidia(profile):
         if each.compute_capability and each.compute_capability < lowest:
             yield Finding(
                 key="bitsandbytes-without-the-capability",
                 sentence=f"bitsandbytes' wheels for CUDA {_dotted(cuda)} have kernels from compute capability "
                 f"{_dotted(lowest)} on, and {_name(each)} has {_dotted(each.compute_capability)}.",
                 remedy="Install a PyTorch for CUDA 12.6, which bitsandbytes then follows.",
-                source=source,
+                source=BITSANDBYTES_SOURCE,
             )
 
 
@@ -231,7 +220,7 @@ def _version(profile: HardwareProfile, package: str) -> Version:
 
 
 def _numbers(version: str | None) -> Version:
-    return tuple(int(each) for each in re.findall(r"\d+", version or "")[:3])
+    return version_numbers(version or "")[:3]
 
 
 def _dotted(version: Version) -> str:

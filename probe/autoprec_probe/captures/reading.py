@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autoprec_probe.captures.capture import UNKNOWN, Capture
+from autoprec_probe.captures.completion import complete
 from autoprec_probe.captures.formats import FORMATS
 from autoprec_probe.captures.merging import combined
 from autoprec_probe.captures.text import text_of
+from autoprec_probe.catalog import accelerator_by_name
 from autoprec_probe.errors import CaptureError
 from autoprec_probe.profile import Cpu, HardwareProfile, Software
 
@@ -37,6 +39,11 @@ def _capture(path: Path) -> Capture:
         raise CaptureError(f"{path}: {e}") from e
 
 
+def _capability_of(name: str) -> tuple[int, int] | None:
+    facts = accelerator_by_name(name, "NVIDIA")
+    return None if facts is None else facts.compute_capability
+
+
 def _known_formats() -> str:
     return ", ".join(each.name for each in FORMATS)
 
@@ -45,6 +52,6 @@ def _profile(capture: Capture) -> HardwareProfile:
     return HardwareProfile(
         system=capture.system or UNKNOWN,
         cpu=Cpu(**{"architecture": UNKNOWN, **capture.cpu}),
-        accelerators=capture.accelerators,
+        accelerators=tuple(complete(each, _capability_of) for each in capture.accelerators),
         software=Software(**{"python": UNKNOWN, **capture.software}),
     )

@@ -3,18 +3,20 @@
 Quantized weights are for memory: time is seldom gained (bitsandbytes issues 347 and 490 measured int8 up to 4.7 times
 slower than fp16).
 
-Sources: bitsandbytes 0.50, README ("Accelerator support") and installation guide (compute capabilities);
-`bitsandbytes/backends/cpu/ops.py` (which CPU features its kernels ask for).
+Sources: bitsandbytes 0.50, README ("Accelerator support") and installation guide (compute capabilities), the kernels in
+the libraries of its wheels; `bitsandbytes/backends/cpu/ops.py` (which CPU features its kernels ask for).
 """
 
+from autoprec_probe.builds import BITSANDBYTES_SOURCE, BITSANDBYTES_WHEELS_BEGIN
 from autoprec_probe.features import instruction_family
-from autoprec_probe.nvidia import lowest_capability
+from autoprec_probe.fp8 import Capability, dotted
 from autoprec_probe.precision import BITSANDBYTES
+from autoprec_probe.rules.architecture import capability_of, target_of
 from autoprec_probe.rules.case import Case
+from autoprec_probe.rules.libraries import cuda_version, reaches
 from autoprec_probe.rules.registry import rule, rule_for
 from autoprec_probe.verdict import Verdict
 
-_GUIDE = "https://huggingface.co/docs/bitsandbytes/v0.50.0/installation"
 _README = "https://github.com/bitsandbytes-foundation/bitsandbytes/blob/0.50.0/README.md#accelerator-support"
 _CPU_KERNELS = "https://github.com/bitsandbytes-foundation/bitsandbytes/blob/0.50.0/bitsandbytes/backends/cpu/ops.py"
 
@@ -35,7 +37,7 @@ def bitsandbytes_gate(case: Case) -> Verdict | None:
         level="missing-package",
         reason=f"{case.candidate.precision} quantizes through bitsandbytes, which is not installed.",
         remedy="pip install bitsandbytes",
-        source=_GUIDE,
+        source=BITSANDBYTES_SOURCE,
     )
 
 
@@ -88,38 +90,51 @@ def cpu_int8(case: Case) -> Verdict:
 @rule("nvidia", "4-bit", "int8")
 def nvidia(case: Case) -> Verdict:
     """4-bit weights from compute capability 6.0, LLM.int8() from 7.5."""
-    assert case.accelerator is not None, "the device gate lets no case without a device through"
-    known = case.accelerator.compute_capability or lowest_capability(case.accelerator.architecture)
+    known = capability_of(case)
     needed, what = (_TURING, "LLM.int8()") if case.number_format == "int8" else (_PASCAL, "NF4 and FP4")
-    begins = f"compute capability {needed[0]}.{needed[1]}"
+    begins = f"compute capability {dotted(needed)}"
     if known is None:
         return Verdict(
             level="emulated",
             reason=f"The driver does not tell the compute capability of {case.device_name}; {what} takes {begins}: "
             "only a trial can show whether it runs.",
             remedy="Update the NVIDIA driver.",
-            source=_GUIDE,
+            source=BITSANDBYTES_SOURCE,
         )
-    name = f"{case.device_name} (compute capability {known[0]}.{known[1]})"
+    name = f"{case.device_name} (compute capability {dotted(known)})"
     if known < needed:
         return Verdict(
             level="unsupported",
             reason=f"{name} is too old: {what} of bitsandbytes begins with {begins}.",
             remedy="Use bnb-nf4." if known >= _PASCAL else "Use 32-true.",
-            source=_GUIDE,
+            source=BITSANDBYTES_SOURCE,
         )
-    return Verdict(
+    return _missing_from_wheel(case, known, name) or Verdict(
         level="native",
         reason=f"{name} runs bitsandbytes' kernels for {case.number_format} weights, which save memory, seldom time.",
-        source=_GUIDE,
+        source=BITSANDBYTES_SOURCE,
+    )
+
+
+def _missing_from_wheel(case: Case, capability: Capability, name: str) -> Verdict | None:
+    """Refuse old devices for which the library for torch's CUDA has no kernels; an unknown CUDA passes."""
+    cuda = cuda_version(case)
+    least = next((least for version, least in BITSANDBYTES_WHEELS_BEGIN if reaches(cuda, version)), _PASCAL)
+    if capability >= least:
+        return None
+    return Verdict(
+        level="unsupported",
+        reason=f"{name} is left out of bitsandbytes' wheels for CUDA {cuda}, which begin with compute capability "
+        f"{dotted(least)}.",
+        remedy="Install a torch built for CUDA 12.6, whose bitsandbytes kernels begin with 6.0, or build bitsandbytes.",
+        source=BITSANDBYTES_SOURCE,
     )
 
 
 @rule("amd", "4-bit", "int8")
 def amd(case: Case) -> Verdict:
     """The targets that the ROCm wheels are built for."""
-    assert case.accelerator is not None, "the device gate lets no case without a device through"
-    target = case.accelerator.gfx_target or ""
+    target = target_of(case) or ""
     if target.startswith(_AMD_TARGETS):
         return Verdict(
             level="native",

@@ -55,6 +55,12 @@ class Case:
         return "amd" if self.accelerator is not None and self.accelerator.vendor == "AMD" else "nvidia"
 
     @property
+    def present(self) -> Accelerator:
+        """The device, once the device gate has seen that there is one."""
+        assert self.accelerator is not None, "the device gate lets no case without a device through"
+        return self.accelerator
+
+    @property
     def device_name(self) -> str:
         """The device as a sentence names it."""
         if self.device == "cpu":

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+from autoprec_probe.candidate import KEEPING
 from autoprec_probe.rules.bitsandbytes import bitsandbytes_gate
+from autoprec_probe.rules.builds import cuda_build_gate
 from autoprec_probe.rules.case import Case
 from autoprec_probe.rules.strategies import deepspeed_gate, strategy_gate
 from autoprec_probe.verdict import Verdict
@@ -43,9 +45,9 @@ def torch_gate(case: Case) -> Verdict | None:
 
 
 def torch_build_gate(case: Case) -> Verdict | None:
-    """Refuse devices that the installed build of torch cannot use; a version without a suffix tells nothing."""
+    """Refuse devices that the installed build of torch cannot use, by its own word or the suffix of its version."""
     version = case.profile.software.packages.get("torch") or ""
-    build = version.partition("+")[2]
+    build = case.profile.software.torch_build or version.partition("+")[2]
     foreign = _FOREIGN_BUILDS.get(case.platform, ())
     if not build or not build.startswith(foreign):
         return None
@@ -91,6 +93,19 @@ def matmul_gate(case: Case) -> Verdict | None:
     )
 
 
+def keep_gate(case: Case) -> Verdict | None:
+    """Refuse modules in fp32 where the precision has no half precision around them, or another owner of the step."""
+    candidate = case.candidate
+    if not candidate.keep_fp32 or (candidate.precision in KEEPING and candidate.strategy == "single"):
+        return None
+    return Verdict(
+        level="unsupported",
+        reason=f"keep_fp32 leaves modules of a half precision in fp32, under strategy 'single'; {candidate.precision} "
+        f"under {candidate.strategy!r} cannot.",
+        remedy=f"Use {', '.join(KEEPING)} with strategy='single', or leave keep_fp32 out.",
+    )
+
+
 def emulation_gate(case: Case) -> Verdict | None:
     """Refuse emulation of a format for which there is none."""
     candidate = case.candidate
@@ -106,10 +121,12 @@ def emulation_gate(case: Case) -> Verdict | None:
 GATES: tuple[Gate, ...] = (
     strategy_gate,
     matmul_gate,
+    keep_gate,
     emulation_gate,
     device_gate,
     torch_gate,
     torch_build_gate,
+    cuda_build_gate,
     xla_gate,
     bitsandbytes_gate,
     deepspeed_gate,

@@ -16,7 +16,8 @@ def refused(case: Case) -> Verdict:
     """There is no path to Gaudi yet."""
     return Verdict(
         level="unsupported",
-        reason=f"autoprec does not run on {case.device_name}: PyTorch reaches it through habana_frameworks only.",
+        reason=f"autoprec does not run on {case.device_name}: PyTorch reaches Gaudi through Intel's habana_frameworks "
+        "only.",
         remedy="Use device 'cpu', or Intel's own tools for this device.",
         source=_SOURCE,
     )
