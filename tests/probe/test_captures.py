@@ -137,6 +137,13 @@ def test_several_files_of_one_machine_add_up(write: Write) -> None:
     assert (2, "amd-instinct-mi355x") == (len(profile.accelerators), profile.key)
 
 
+def test_a_processor_and_nvidias_devices_add_up(write: Write) -> None:
+    nvidia = (Path(__file__).parent / "captures" / "nvidia_smi_q_a100_mig.txt").read_text()
+    profile = read_captures(write(text_of("zen4_epyc"), nvidia))
+    first = profile.accelerators[0]
+    assert ("zen4", "NVIDIA", (8, 0)) == (profile.cpu.microarchitecture, first.vendor, first.compute_capability)
+
+
 def test_two_tools_that_tell_of_one_device_add_up(write: Write) -> None:
     told = read_captures(write(text_of("rocm_smi_table_cpx"), text_of("amd_smi_bare_list").replace("a5", "a1")))
     first = told.accelerators[0]
