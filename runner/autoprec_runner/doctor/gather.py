@@ -20,6 +20,7 @@ _LOOKED_AT = 4_096
 """Numbers of one parameter that are looked at: enough to tell where they come from, and done in milliseconds."""
 _TRIED_MATRICES = 256
 _MATRIX = 2
+_VECTORS, _SEQUENCES = 2, 3
 _LOW_HALF = 0xFFFF
 """The bits of a float32 that bfloat16 does not have."""
 
@@ -36,10 +37,19 @@ def gather_traits(task: Task) -> WorkloadTraits:
         weights=_weights(model, task.weights_dtype),
         linears=tuple(_linears(model)),
         input_dtypes=tuple(dict.fromkeys(_name(each.dtype) for each in tensors_of(task.batches[0]))),
-        rows=task.tokens_per_batch or task.batch_size,
+        rows=_rows(task),
         compiled=holds_compiled(model),
         optimizer=_optimizer(optimizer) if optimizer else None,
     )
+
+
+def _rows(task: Task) -> int | None:
+    """Return how many rows a linear layer sees of ids [B, T], vectors [B, D] or sequences [B, T, D]; else None."""
+    first = next(tensors_of(task.batches[0]), None)
+    if task.tokens_per_batch is not None or first is None or not first.is_floating_point():
+        return task.tokens_per_batch
+    is_known = first.ndim in {_VECTORS, _SEQUENCES} and first.numel() > 0
+    return first.numel() // first.shape[-1] if is_known else None
 
 
 def _weights(model: nn.Module, given_dtype: str) -> WeightTraits:

@@ -80,7 +80,7 @@ class WorkloadTraits(_Trait):
     input_dtypes: tuple[str, ...] = ()
     """The dtypes of the tensors in the first batch, each once."""
     rows: int | None = None
-    """Rows that a linear layer sees in a step: samples, or tokens where the input is text."""
+    """Rows that a linear layer sees in a step, samples or tokens; None where the input does not tell (images)."""
     compiled: bool = False
     """Whether a part of the model has been given to `torch.compile`."""
     optimizer: OptimizerTraits | None = None

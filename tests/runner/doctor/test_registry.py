@@ -44,7 +44,7 @@ def test_rules_come_in_the_order_of_their_ids_and_are_found_by_them() -> None:
 
 
 def test_an_unknown_rule_is_refused_with_those_there_are() -> None:
-    with pytest.raises(RuleError, match="There is no rule 'adam'. Rules: adam-eps-underflows, "):
+    with pytest.raises(RuleError, match=r"There is no rule 'adam'\. Rules: adam-eps-underflows, "):
         rule("adam")
 
 

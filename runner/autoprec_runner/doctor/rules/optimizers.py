@@ -43,7 +43,7 @@ CLOSURE_WITH_SCALER = Rule(
     found="From the signature of the optimizer's step, which demands a closure.",
     remedy="Use bf16-mixed or 32-true, or an optimizer without a closure.",
     references=(
-        "https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.0/src/lightning/fabric/plugins/precision/amp.py",
+        "https://github.com/Lightning-AI/pytorch-lightning/blob/master/src/lightning/fabric/plugins/precision/amp.py",
     ),
 )
 
