@@ -95,6 +95,7 @@ def test_what_probe_prints_is_a_profile(autoprec_command: Run, tmp_path: Path) -
         (("factories.py:tiny", "--candidates", "17-true"), "Unknown precision '17-true'"),
         (("factories.py:gone",), "gone"),
         (("factories.py:raising",), "no such checkpoint"),
+        (("factories.py:ending",), "Loading the workload failed: The process ended by itself with exit code 3"),
         (("factories.py:misfit",), "The batch does not fit the model"),
         (("factories.py:tiny", "--seed", "-1"), "seed=-1"),
         (("factories.py:waiting", "--timeout", "1"), "Loading the workload did not end within 1.00 s."),
@@ -142,7 +143,7 @@ def test_an_answer_shows_what_the_doctor_says(answer_of: Callable[..., Recommend
 
     texts: list[str] = []
     reader = HTMLParser()
-    reader.handle_data = texts.append  # type: ignore[method-assign]
+    reader.handle_data = texts.append  # type: ignore[assignment, method-assign]
     reader.feed(answer._repr_html_())
     assert {*summary(FINDINGS), "What the doctor says:"} <= set(texts)
 

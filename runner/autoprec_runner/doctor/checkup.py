@@ -50,6 +50,12 @@ def _prepared(question: Question) -> Prepared:
             try:
                 return session.prepare(timeout_seconds=seconds)
             except TrialFailedError as failure:
-                ended = f"Loading the workload did not end within {duration(seconds)}."
-                told = ended if failure.status == "timeout" else str(failure)
-                raise WorkloadError(told) from failure
+                raise WorkloadError(_told(failure, seconds)) from failure
+
+
+def _told(failure: TrialFailedError, seconds: float) -> str:
+    if failure.kind == "workload":
+        return str(failure)
+    if failure.status == "timeout":
+        return f"Loading the workload did not end within {duration(seconds)}."
+    return f"Loading the workload failed: {failure}"

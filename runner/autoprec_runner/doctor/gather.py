@@ -21,6 +21,7 @@ _LOOKED_AT = 4_096
 _TRIED_MATRICES = 256
 _MATRIX = 2
 _VECTORS, _SEQUENCES = 2, 3
+_FEW_NUMBERS = 8
 _LOW_HALF = 0xFFFF
 """The bits of a float32 that bfloat16 does not have."""
 
@@ -59,7 +60,7 @@ def _weights(model: nn.Module, given_dtype: str) -> WeightTraits:
     trained = [_sample(each.detach()) for each in model.parameters() if _is_plain(each) and _is_trained_matrix(each)]
     return WeightTraits(
         given_dtype=given_dtype,
-        fit_bfloat16=bool(matrices) and all(map(_fits_bfloat16, matrices)),
+        fit_bfloat16=any(map(_is_varied, matrices)) and all(map(_fits_bfloat16, matrices)),
         largest=largest[0],
         largest_name=largest[1],
         typical=float(torch.cat(trained[:_TRIED_MATRICES]).abs().median()) if trained else None,
@@ -85,6 +86,11 @@ def _sample(parameter: Tensor) -> Tensor:
     """Return numbers from all over a parameter."""
     flat = parameter.flatten()
     return flat[:: max(1, flat.numel() // _LOOKED_AT)]
+
+
+def _is_varied(numbers: Tensor) -> bool:
+    """Tell whether numbers look trained or drawn: zeros and ones are numbers of every format."""
+    return numbers.unique().numel() > _FEW_NUMBERS
 
 
 def _fits_bfloat16(numbers: Tensor) -> bool:

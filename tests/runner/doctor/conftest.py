@@ -17,8 +17,8 @@ from autoprec_runner.search.question import Question
 from autoprec_runner.trials.session import Prepared
 from autoprec_runner.workload.factory import FactorySource
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+PATIENTS = Path(__file__).parent / "patients"
+sys.path.append(str(PATIENTS))
 
 from machines import H100
 
@@ -29,7 +29,7 @@ def asked(factory: str, profile: HardwareProfile, *precisions: str, strategy: St
     """Return a question about an ailing workload; without precisions, about all that make sense."""
     candidates = tuple(Candidate(precision=each, strategy=strategy) for each in precisions)
     return Question(
-        source=FactorySource(f"{HERE / 'ailing.py'}:{factory}").to_json(),
+        source=FactorySource(f"{PATIENTS / 'ailing.py'}:{factory}").to_json(),
         profile=profile,
         device=profile.default_device,
         strategy=strategy,

@@ -73,15 +73,17 @@ def test_rows_are_counted_where_the_input_tells(model: nn.Module, batch: Tensor,
 @pytest.mark.parametrize(
     ("weight", "fits"),
     [
-        (torch.tensor([[1.0, 0.5], [-3.0, 0.0]]), True),
-        (torch.tensor([[1.0, 0.5], [-3.0, 1 / 3]]), False),
+        (torch.arange(16.0).view(4, 4), True),
+        (torch.arange(16.0).view(4, 4) / 3, False),
+        (torch.ones(4, 4), False),
     ],
+    ids=["numbers of bfloat16", "other numbers", "ones"],
 )
 def test_weights_that_are_all_numbers_of_bfloat16_are_recognised(weight: Tensor, *, fits: bool) -> None:
-    model = nn.Linear(2, 2, bias=False)
+    model = nn.Linear(4, 4, bias=False)
     model.weight.data = weight
-    weights = traits_of(model, torch.randn(4, 2)).weights
-    assert (fits, 3.0, "weight") == (weights.fit_bfloat16, weights.largest, weights.largest_name)
+    weights = traits_of(model, torch.randn(4, 4)).weights
+    assert (fits, float(weight.max()), "weight") == (weights.fit_bfloat16, weights.largest, weights.largest_name)
 
 
 def test_weights_that_are_not_numbers_or_not_there_are_borne() -> None:
