@@ -90,7 +90,7 @@ def _sample(parameter: Tensor) -> Tensor:
 
 def _is_varied(numbers: Tensor) -> bool:
     """Tell whether numbers look trained or drawn: zeros and ones are numbers of every format."""
-    return numbers.unique().numel() > _FEW_NUMBERS
+    return len(set(numbers.tolist())) > _FEW_NUMBERS
 
 
 def _fits_bfloat16(numbers: Tensor) -> bool:

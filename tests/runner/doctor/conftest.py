@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from autoprec_probe import Candidate, HardwareProfile, Strategy
+from autoprec_runner.doctor import registry
 from autoprec_runner.doctor.before import findings_before
 from autoprec_runner.doctor.checkup import check_up
 from autoprec_runner.doctor.finding import Finding
@@ -60,3 +61,11 @@ def examine(described: Callable[[str], Prepared]) -> Examine:
         return findings_before(question, described(factory), candidates_of(question))
 
     return found
+
+
+@pytest.fixture
+def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test register rules that nobody else sees."""
+    registry.rules()
+    for name in ("_RULES", "_STATIC", "_TRIAL"):
+        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))

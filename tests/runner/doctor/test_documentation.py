@@ -1,10 +1,13 @@
 """`docs/doctor.md` has every rule, and every test that it names is there."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from machines import H100
 
+from autoprec_runner.doctor.finding import Finding
 from autoprec_runner.doctor.pages import page, table
 from autoprec_runner.doctor.registry import Rule, rules
 
@@ -30,6 +33,13 @@ def test_every_report_of_a_user_is_met_by_a_rule_or_by_design() -> None:
     assert 32 == len(reports)
     assert known == set().union(*named)
     assert [] == [line for line, ids in zip(reports, named, strict=True) if not ids and "`tests/" not in line]
+
+
+@pytest.mark.usefixtures("_own_registry")
+def test_the_example_of_a_rule_of_ones_own_finds_something(examine: Callable[..., tuple[Finding, ...]]) -> None:
+    exec(TEXT.partition("```python\n")[2].partition("```")[0], {})  # noqa: S102 (our own documentation)
+    assert "our-odd-batches" not in {each.id for each in examine("adam", H100)}
+    assert ["A step has 25 rows."] == [each.sentence for each in examine("odd", H100) if each.id == "our-odd-batches"]
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED_TESTS)

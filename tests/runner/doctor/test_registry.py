@@ -21,14 +21,6 @@ def make_rule(**fields: Any) -> Rule:
     return Rule(**{"id": "a-rule", "severity": "note", **page, **fields})
 
 
-@pytest.fixture
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test register rules that nobody else sees."""
-    rules()
-    for name in ("_RULES", "_STATIC", "_TRIAL"):
-        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
-
-
 @pytest.mark.parametrize("each", rules(), ids=lambda each: each.id)
 def test_a_page_is_complete(each: Rule) -> None:
     texts = (each.happens, each.why, each.found, each.remedy)

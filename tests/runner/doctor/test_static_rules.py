@@ -349,6 +349,7 @@ def test_every_static_rule_is_provoked_here() -> None:
         ("fp16-on-tpu", "adam", TPU, ("bf16-mixed",)),
         ("no-float64", "doubles", A100, ("64-true",)),
         ("no-float64", "adam", MAC_M1, ("32-true",)),
+        ("no-float64", "adam", MAC_M1, ()),
         ("tf32-left-off", "adam", T4, ()),
         ("fp16-overflow", "a_huge_weight", A100, ("bf16-mixed", "bf16-true")),
         ("fp16-overflow", "adam", A100, ()),

@@ -76,8 +76,8 @@ SEEN = (
     Seen(
         rule="fp16-overflow",
         trials=[REFERENCE, make_trial("16-true", stability=make_stability(headroom_bits=0.5))],
-        sentence="16-true has 0.500 bits of room above its largest activation, 46,318 of 65,504: a batch that is a "
-        "little larger in size overflows.",
+        sentence="16-true has 0.500 bits of room above its largest activation, 46,318 of 65,504: twice as much "
+        "overflows.",
     ),
     Seen(
         rule="fp16-overflow",

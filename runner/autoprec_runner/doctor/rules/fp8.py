@@ -138,8 +138,7 @@ def fp8_small_products(case: StaticCase) -> Iterator[Told]:
         yield Told(
             sentence=f"{percent(lost / everything)} of the work in linear layers is in small ones, at most "
             f"{largest.in_features} inputs and {largest.out_features} outputs: casting to FP8 is likely to cost more "
-            "than "
-            "it gains.",
+            "than it gains.",
             candidates=names(tried),
         )
 
@@ -152,8 +151,7 @@ def fp8_was_slower(case: TrialCase) -> Iterator[Told]:
         if half and each.step_seconds and each.step_seconds >= min(half):
             yield Told(
                 sentence=f"{each.name} took {duration(each.step_seconds)} a step against {duration(min(half))} in "
-                "mixed "
-                "half precision.",
+                "mixed half precision.",
                 candidates=(each.name,),
             )
 

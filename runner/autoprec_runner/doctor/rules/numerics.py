@@ -77,8 +77,8 @@ def _room(tried: Tried, bits: float) -> str:
     if bits < 0:
         return f"{tried.name} cannot hold the largest activation of this model, {figure(peak)}: fp16 ends at 65,504."
     return (
-        f"{tried.name} has {figure(bits)} bits of room above its largest activation, {figure(peak)} of 65,504: a batch "
-        "that is a little larger in size overflows."
+        f"{tried.name} has {figure(bits)} bits of room above its largest activation, {figure(peak)} of 65,504: "
+        "twice as much overflows."
     )
 
 
@@ -135,8 +135,7 @@ def adam_eps_underflows(case: StaticCase) -> Iterator[Told]:
         if small and (tried := case.runnable(precision)):
             yield Told(
                 sentence=f"{optimizer.name}'s eps of {min(small):g} is 0 in {precision}, where parameters and "
-                "optimizer "
-                "state are half precision: a gradient of 0 makes its parameter NaN.",
+                "optimizer state are half precision: a gradient of 0 makes its parameter NaN.",
                 candidates=names(tried),
             )
 
@@ -190,8 +189,7 @@ def updates_were_lost(case: TrialCase) -> Iterator[Told]:
         if share is not None and share < _LEAST_PROGRESS:
             yield Told(
                 sentence=f"The loss of {each.name} made {percent(share)} of the progress of 32-true though its numbers "
-                "are "
-                "finite, as when updates round to nothing.",
+                "are finite, as when updates round to nothing.",
                 candidates=(each.name,),
             )
 

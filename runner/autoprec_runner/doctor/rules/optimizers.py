@@ -55,8 +55,7 @@ def closure_with_scaler(case: StaticCase) -> Iterator[Told]:
     if optimizer and optimizer.needs_closure and tried:
         yield Told(
             sentence=f"{optimizer.name} evaluates the loss inside its step, where the gradient scaler of 16-mixed "
-            "cannot "
-            "work.",
+            "cannot work.",
             candidates=names(tried),
         )
 
