@@ -16,7 +16,7 @@ from autoprec_runner.errors import TrialError
 from autoprec_service.testing.factories import make_trial
 
 Answers = Callable[..., Recommendation]
-COMMANDS = ("probe", "precisions", "suggest", "trials", "export", "import")
+COMMANDS = ("probe", "precisions", "suggest", "doctor", "trials", "export", "import")
 
 
 @pytest.fixture
