@@ -112,7 +112,7 @@ class Worker:
         """Load the workload, resolve it, set its model up for the candidate; describe it."""
         arguments = self._arguments
         _enter_surroundings(arguments)
-        self._team.join(torch.device(arguments["device"]))
+        self._team.join(arguments["device"])
         self._engine = Engine(
             precision=requested_precision(self._candidate, device=arguments["device"]),
             strategy=self._candidate.strategy,
@@ -121,7 +121,7 @@ class Worker:
         )
         self._device = self._engine.device
         self._memory = MemoryMeter(self._device)
-        if self._device.type == "cpu":
+        if arguments["device"] == "cpu":
             limit_memory(arguments["memory_limit_bytes"])
         _seed(arguments["seed"])
         workload = WorkloadSource.from_json(arguments["source"]).load(seed=arguments["seed"])
@@ -146,6 +146,7 @@ class Worker:
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "frozen_base": frozen_base,
+            "batches": len(self._batches),
         }
 
     def run(self, max_steps: int, max_seconds: float, *, observe: bool) -> dict[str, Any]:
@@ -153,22 +154,26 @@ class Worker:
         seconds: list[float] = []
         losses: list[torch.Tensor] = []
         plugin, skipped = self._engine.precision_plugin, 0
+        compiled = self._engine.compilations
         started = time.perf_counter()
         with observed(self._watched) if observe else nullcontext() as activations:
             while len(seconds) < max_steps and self._team.agree(
                 going_on=not seconds or time.perf_counter() - started < max_seconds,
             ):
                 begin = time.perf_counter()
-                losses.extend(self._step(self._index))
-                self._synchronize()
+                computed = self._step(self._index)
+                self._engine.synchronize()  # while what was computed is still wanted: XLA computes nothing else
                 seconds.append(time.perf_counter() - begin)
+                losses += computed if self._mode == "train" else ()
                 skipped += plugin.scales_loss and plugin.last_step_skipped
                 self._index += 1
         peak_bytes = self._memory.peak_bytes
-        if observe:
+        compiled = self._engine.compilations - compiled
+        if observe or compiled:
             self._memory.reset()
         return {
             "seconds": seconds,
+            "compilations": compiled,
             "losses": [float(loss) for loss in losses],
             "skipped_steps": skipped,
             "peak_memory_bytes": peak_bytes,
@@ -221,14 +226,15 @@ class Worker:
         self._watched = self._model.module if self._engine.strategy == "deepspeed" else self._model
         self._batches = [move_to_device(batch, self._device) for batch in task.batches]
         _seed(self._arguments["seed"])
+        self._engine.seed(self._arguments["seed"])
 
-    def _step(self, index: int) -> Sequence[torch.Tensor]:
+    def _step(self, index: int) -> Sequence[Any]:
+        """Return the loss of a training step, or the output of an inference step."""
         # Each process takes batches of its own, as in data-parallel training.
         batch = self._batches[(index * self._team.size + self._team.rank) % len(self._batches)]
         if self._optimizer is None:
             with self._without_gradients():
-                self._task.output_of(self._model, batch)
-            return ()
+                return (self._task.output_of(self._model, batch),)
         assert self._task.loss_of is not None, "a training task has a loss"
         loss = self._task.loss_of(self._model, batch)
         self._engine.backward(loss)
@@ -240,16 +246,16 @@ class Worker:
         return (loss.detach(),)
 
     def _outputs(self) -> list[Any]:
+        outputs = []
         with self._without_gradients():
-            return [self._task.output_of(self._model, batch) for batch in self._batches]
+            for batch in self._batches:
+                outputs.append(self._task.output_of(self._model, batch))
+                self._engine.synchronize()
+        return outputs
 
     def _without_gradients(self) -> AbstractContextManager[Any]:
-        # What FSDP gathers, it keeps, and inference tensors cannot be kept.
+        # What FSDP gathers, it keeps, and inference tensors cannot be kept; XLA's cannot be made at all.
         return torch.inference_mode() if self._engine.strategy == "single" else torch.no_grad()
-
-    def _synchronize(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
 
     def _underflowing_eps(self) -> float | None:
         groups = self._optimizer.param_groups if self._optimizer else []
