@@ -1,6 +1,6 @@
 """Precision under XLA: what is recorded of a step, compiled and run by XLA, on a TPU above all."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Self
 
 import torch
@@ -11,45 +11,22 @@ from autoprec_probe.errors import UnknownPrecisionError
 from autoprec_probe.precision import canonical_precision
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision.base import Closure, Precision
-from autoprec_runner.precision.contexts import DefaultDtype
-from autoprec_runner.precision.conversion import cast_floating
+from autoprec_runner.precision.double import DoublePrecision
+from autoprec_runner.precision.half import HalfPrecision
+from autoprec_runner.precision.mixed import MixedPrecision
 from autoprec_runner.strategy.xla_library import finish_step
 
-_COMPUTE = {
-    "32-true": torch.float32,
-    "bf16-mixed": torch.bfloat16,
-    "16-mixed": torch.bfloat16,
-    "bf16-true": torch.bfloat16,
-    "16-true": torch.float16,
-    "64-true": torch.float64,
-}
-_CONVERSIONS = {
-    torch.bfloat16: nn.Module.bfloat16,
-    torch.float16: nn.Module.half,
-    torch.float64: nn.Module.double,
-}
+_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
 
 
 class XLAPrecision(Precision):
-    """What a precision string means under XLA.
+    """What a precision string means under XLA: what it means elsewhere, and a step that XLA runs as a whole.
 
-    ==========  ==========================  ==================  ===================
-    precision   parameters, gradients,      inputs              autocast in forward
-                optimizer state
-    ==========  ==========================  ==================  ===================
-    32-true     float32                     as they are         no
-    bf16-mixed  float32                     bfloat16            bfloat16
-    16-mixed    float32                     bfloat16            bfloat16, no scaler
-    bf16-true   bfloat16                    bfloat16            no
-    16-true     float16                     float16             no
-    64-true     float64                     float64             no
-    ==========  ==========================  ==================  ===================
-
-    ``16-mixed`` is bfloat16 as on every TPU, which has no float16; `report` and the effective dtypes say so. The true
-    16 and 64 bit precisions run as they are called, slowly: a TPU has neither format.
+    ``16-mixed`` is bfloat16 autocast without a scaler, because a TPU has no float16; `report` and the effective dtypes
+    say so. ``16-true`` and ``64-true`` run as they are called, slowly: a TPU has neither format.
 
     Args:
-        precision: One of the strings above or its alias.
+        precision: ``32-true``, ``bf16-mixed``, ``16-mixed``, ``bf16-true``, ``16-true``, ``64-true`` or an alias.
     """
 
     strategy: ClassVar[str] = "xla"
@@ -57,15 +34,13 @@ class XLAPrecision(Precision):
 
     def __init__(self, precision: str | int = "32-true") -> None:
         name = _canonical(precision)
-        if name not in _COMPUTE:
+        if name not in _PRECISIONS:
             raise PrecisionError(
                 f"Passed `{type(self).__name__}(precision={precision!r})`. Precision must be one of "
-                f"{', '.join(_COMPUTE)}.",
+                f"{', '.join(_PRECISIONS)}.",
             )
         self.precision = name
-        self.dtype = _COMPUTE[name]
-        self._mixed = name.endswith("-mixed")
-        self._true = not self._mixed and name != "32-true"
+        self._elsewhere = _elsewhere(name)
 
     @classmethod
     def from_string(cls, precision: str, *, device: str) -> Self:  # noqa: ARG003 (there is one XLA device type)
@@ -81,23 +56,29 @@ class XLAPrecision(Precision):
 
     def convert_module(self, module: nn.Module) -> nn.Module:
         """Cast floating-point parameters and buffers in the true precisions; complex ones stay as they are."""
-        return _CONVERSIONS[self.dtype](module) if self._true else module
+        return self._elsewhere.convert_module(module)
 
     def convert_input(self, data: Any) -> Any:
-        """Cast floating-point tensors to the dtype of the precision; in the mixed ones, before autocast sees them."""
-        return data if self.precision == "32-true" else cast_floating(data, self.dtype)
+        """Cast floating-point tensors to the dtype that is computed in, in the mixed precisions before autocast."""
+        return self._elsewhere.convert_input(data)
 
     def convert_output(self, data: Any) -> Any:
         """Cast floating-point tensors to the default dtype."""
-        return data if self.precision == "32-true" else cast_floating(data, torch.get_default_dtype())
+        return self._elsewhere.convert_output(data)
 
     def forward_context(self) -> AbstractContextManager[Any]:
-        """Return autocast in the mixed precisions; set the default dtype in the true ones."""
-        return torch.autocast("xla", dtype=self.dtype) if self._mixed else self.tensor_init_context()
+        """Return bfloat16 autocast in the mixed precisions; set the default dtype in the true ones.
+
+        Raises:
+            PrecisionError: In inference mode, for which torch-xla has no tensors.
+        """
+        if torch.is_inference_mode_enabled():
+            raise PrecisionError("XLA has no tensors for torch.inference_mode(). Use torch.no_grad().")
+        return self._elsewhere.forward_context()
 
     def tensor_init_context(self) -> AbstractContextManager[Any]:
         """Set the default dtype in the true precisions."""
-        return DefaultDtype(self.dtype) if self._true else nullcontext()
+        return self._elsewhere.tensor_init_context()
 
     def optimizer_step(
         self,
@@ -107,9 +88,18 @@ class XLAPrecision(Precision):
         **kwargs: Any,
     ) -> Any:
         """Let the optimizer step, its closure included, then have XLA run what was recorded of the whole step."""
-        result = super().optimizer_step(optimizer, model, closure, **kwargs)
+        result = self._elsewhere.optimizer_step(optimizer, model, closure, **kwargs)
         finish_step()
         return result
+
+
+def _elsewhere(precision: str) -> Precision:
+    """Return the plugin that does the same without XLA."""
+    if precision.endswith("-mixed"):
+        return MixedPrecision("bf16-mixed", device="xla")
+    if precision == "64-true":
+        return DoublePrecision()
+    return Precision() if precision == "32-true" else HalfPrecision(precision)
 
 
 def _canonical(precision: str | int) -> str:

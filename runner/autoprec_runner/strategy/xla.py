@@ -60,7 +60,7 @@ class XLAStrategy(Strategy):
         """Return the module on the device, its parameters still the same objects.
 
         Raises:
-            PrecisionError: A parameter cannot be moved so, because something else holds on to its place.
+            PrecisionError: A parameter cannot be moved so, because something holds a weak reference to it.
         """
         with _swapped_parameters():
             try:
@@ -68,7 +68,7 @@ class XLAStrategy(Strategy):
             except RuntimeError as error:
                 raise PrecisionError(
                     f"The parameters of {type(module).__name__} cannot be moved to {device}: {error}. Set it up before "
-                    "its first backward, and before anything keeps weak references to its parameters.",
+                    "anything keeps weak references to its parameters.",
                 ) from error
 
     def synchronize(self, device: torch.device) -> None:  # noqa: ARG002 (the contract)

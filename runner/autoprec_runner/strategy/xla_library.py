@@ -53,10 +53,10 @@ def open_device(accelerator: str) -> torch.device:
         _choose(xla, accelerator.upper())
     try:
         device: torch.device = xla.device()
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         raise PrecisionError(
-            f"XLA cannot start on {xla.runtime.device_type()}: {str(error).splitlines()[0]} Use accelerator='cpu' for "
-            "XLA's CPU device; a TPU also needs libtpu (pip install 'torch-xla[tpu]').",
+            f"XLA cannot start on {device_kind()}: {error}. Use accelerator='cpu' for XLA's CPU device; a TPU also "
+            "needs libtpu (pip install 'torch-xla[tpu]').",
         ) from error
     if (count := world_size()) > 1:
         raise PrecisionError(
