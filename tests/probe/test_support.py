@@ -320,7 +320,7 @@ def test_a_lower_matmul_precision_does_not_reach_xla() -> None:
 def test_xla_needs_torch_xla_and_the_torch_that_it_is_built_for(packages: dict[str, str | None], told: str) -> None:
     answer = support(Candidate(precision="32-true", strategy="xla"), machine(packages=packages))
     assert ("missing-package", True) == (answer.level, told in answer.reason)
-    assert "pip install 'torch==2.9.*' 'torch-xla==2.9.*', which go together." == answer.remedy
+    assert "pip install 'torch==2.9.*' 'torch-xla==2.9.*' (they go together)" == answer.remedy
 
 
 @pytest.mark.parametrize("strategy", ["fsdp", "deepspeed"])

@@ -83,7 +83,7 @@ def xla_gate(case: Case) -> Verdict | None:
     return Verdict(
         level="missing-package",
         reason=reason,
-        remedy=f"pip install 'torch=={version}.*' '{name}=={version}.*', which go together.",
+        remedy=f"pip install 'torch=={version}.*' '{name}=={version}.*' (they go together)",
         source="https://docs.pytorch.org/xla/",
     )
 

@@ -3,11 +3,15 @@
 import importlib.util
 
 import pytest
+from torch import nn
 
 from autoprec_runner.engine import Engine
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision import MixedPrecision, XLAPrecision
+from autoprec_runner.strategy import xla_library
+from autoprec_runner.strategy.xla import XLAStrategy
 from autoprec_runner.strategy.xla_library import refuse_rewritten_dtypes
+from autoprec_runner.trial import EffectiveDtypes
 
 without_torch_xla = pytest.mark.skipif(
     importlib.util.find_spec("torch_xla") is not None,
@@ -42,6 +46,23 @@ def test_only_16_mixed_reports_that_another_dtype_runs() -> None:
 
 def test_there_is_no_scaler_whose_state_had_to_be_kept() -> None:
     assert ({}, False) == (XLAPrecision("16-mixed").state_dict(), XLAPrecision("16-mixed").scales_loss)
+
+
+@pytest.mark.parametrize(
+    ("kind", "products", "told"),
+    [("TPU", "default", True), ("TPU", "highest", False), ("CPU", "default", False)],
+)
+def test_float32_on_a_tpu_is_said_to_be_multiplied_in_bfloat16(
+    kind: str,
+    products: str,
+    told: bool,  # noqa: FBT001 (a parameter of the test)
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(xla_library, "device_kind", lambda: kind)
+    monkeypatch.setattr(xla_library, "float32_products", lambda: products)
+    seen = EffectiveDtypes(parameters="float32", compute="float32")
+    note = XLAStrategy().effective_dtypes(seen, nn.Linear(1, 1), None).note
+    assert told == (note is not None and "in bfloat16" in note)
 
 
 @without_torch_xla
