@@ -67,4 +67,5 @@ clean:  ## remove the virtual environment and every cache
 	$(XLA)/python -m pip install --quiet --no-deps torch==2.9.1 torch-xla==2.9.0
 	$(XLA)/python tests/xla/cuda_stubs.py
 	$(XLA)/python -m pip install --quiet --no-warn-conflicts --constraint constraints.txt --editable . $(XLA_PACKAGES)
+	PJRT_DEVICE=CPU $(XLA)/python -c 'import torch_xla; torch_xla.device()'
 	@touch $@
