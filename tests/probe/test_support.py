@@ -27,6 +27,8 @@ from autoprec_probe.rules.registry import _MATMUL_RULES, _RULES
 
 NATIVE, EMULATED, UNSUPPORTED = "native", "emulated", "unsupported"
 
+XLA_PACKAGES: dict[str, str | None] = {"torch": "2.9.1", "torch-xla": "2.9.0"}
+
 ZEN4 = Cpu(architecture="x86_64", features=("avx2", "avx512_bf16", "avx512bw", "avx512dq", "avx512f", "avx512vl"))
 FULL_ZEN4 = ZEN4.model_copy(update={"features": (*ZEN4.features, "avx", "fma", "avx512_vnni")})
 SAPPHIRE_RAPIDS = Cpu(architecture="x86_64", features=("amx_bf16", "avx512_bf16", "avx512_fp16", "avx512f"))
@@ -333,11 +335,6 @@ def test_a_tpu_needs_torch_xla() -> None:
     assert ("missing-package", True) == (answer.level, "torch-xla" in answer.reason)
 
 
-def test_a_strategy_that_is_not_run_yet_says_so() -> None:
-    answer = support(Candidate(precision="bf16-mixed", strategy="xla"), machine(nvidia(9)))
-    assert (UNSUPPORTED, True) == (answer.level, "'xla' yet" in answer.reason)
-
-
 @pytest.mark.parametrize("strategy", ["fsdp", "deepspeed"])
 @pytest.mark.parametrize("profile", [machine(nvidia(9)), machine(nvidia(7, 5)), machine(cpu=SAPPHIRE_RAPIDS)])
 def test_fsdp_and_deepspeed_run_what_the_hardware_runs_except_float64(
@@ -346,6 +343,58 @@ def test_fsdp_and_deepspeed_run_what_the_hardware_runs_except_float64(
 ) -> None:
     expected = {**levels(profile), "64-true": UNSUPPORTED}
     assert expected == levels(profile, strategy=strategy)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"])
+def test_xla_judges_a_tpu_as_the_tpu_does(precision: str) -> None:
+    alone, under_xla = (
+        support(Candidate(precision=precision, strategy=strategy), machine(other("tpu"), packages=XLA_PACKAGES))
+        for strategy in ("single", "xla")
+    )
+    assert (alone.level, alone.reason) == (under_xla.level, under_xla.reason)
+
+
+def test_the_cpu_device_of_xla_has_full_precision_and_no_gain_from_half() -> None:
+    table = precision_table(machine(cpu=SAPPHIRE_RAPIDS, packages=XLA_PACKAGES), strategy="xla")
+    assert {
+        "32-true": NATIVE,
+        "64-true": NATIVE,
+        "bf16-mixed": EMULATED,
+        "bf16-true": EMULATED,
+        "16-mixed": EMULATED,
+        "16-true": EMULATED,
+    } == {each.candidate.precision: each.level for each in table if each.level != UNSUPPORTED}
+    assert "autocast to bf16" in {each.candidate.precision: each.reason for each in table}["16-mixed"]
+
+
+def test_xla_has_no_quantized_precision_and_none_of_transformer_engine() -> None:
+    table = precision_table(machine(packages=XLA_PACKAGES), strategy="xla")
+    assert {each for each in BUILT_IN if each.startswith(("bnb-", "transformer-"))} == {
+        each.candidate.precision for each in table if each.level == UNSUPPORTED
+    }
+
+
+def test_xla_does_not_run_on_a_gpu() -> None:
+    answer = support(Candidate(precision="bf16-mixed", strategy="xla"), machine(nvidia(9)))
+    assert (UNSUPPORTED, True) == (answer.level, "XLA runs on tpu, cpu, not on 'cuda'" in answer.reason)
+
+
+def test_a_lower_matmul_precision_does_not_reach_xla() -> None:
+    candidate = Candidate(precision="32-true", strategy="xla", matmul_precision="medium")
+    assert UNSUPPORTED == support(candidate, machine(cpu=SAPPHIRE_RAPIDS, packages=XLA_PACKAGES)).level
+
+
+@pytest.mark.parametrize(
+    ("packages", "told"),
+    [
+        ({"torch": "2.9.1", "torch-xla": None}, "The strategy 'xla' runs only through torch-xla"),
+        ({"torch": "2.13.0+cpu", "torch-xla": "2.9.0"}, "torch-xla 2.9.0 is built for torch 2.9, and torch 2.13.0+cpu"),
+    ],
+)
+def test_xla_needs_torch_xla_and_the_torch_that_it_is_built_for(packages: dict[str, str | None], told: str) -> None:
+    answer = support(Candidate(precision="32-true", strategy="xla"), machine(packages=packages))
+    assert ("missing-package", True) == (answer.level, told in answer.reason)
+    assert "pip install 'torch==2.9.*' 'torch-xla==2.9.*' (they go together)" == answer.remedy
 
 
 @pytest.mark.parametrize("strategy", ["fsdp", "deepspeed"])

@@ -116,7 +116,7 @@ class Worker:
         """Load the workload, resolve it, set its model up for the candidate; describe it."""
         arguments = self._arguments
         _enter_surroundings(arguments)
-        self._team.join(torch.device(arguments["device"]))
+        self._team.join(arguments["device"])
         self._engine = Engine(
             precision=requested_precision(self._candidate, device=arguments["device"]),
             strategy=self._candidate.strategy,
@@ -126,7 +126,7 @@ class Worker:
         )
         self._device = self._engine.device
         self._memory = MemoryMeter(self._device)
-        if self._device.type == "cpu":
+        if arguments["device"] == "cpu":
             limit_memory(arguments["memory_limit_bytes"])
         _seed(arguments["seed"])
         workload = WorkloadSource.from_json(arguments["source"]).load(seed=arguments["seed"])
@@ -153,6 +153,7 @@ class Worker:
             "torch": torch.__version__,
             "frozen_base": frozen_base,
             "traits": traits.model_dump(),
+            "batches": len(self._batches),
         }
 
     def run(self, max_steps: int, max_seconds: float, *, observe: bool) -> dict[str, Any]:
@@ -160,6 +161,7 @@ class Worker:
         seconds: list[float] = []
         losses: list[torch.Tensor] = []
         plugin, skipped = self._engine.precision_plugin, 0
+        compiled = self._engine.compilations
         started = time.perf_counter()
         examiner, scales = (self._examiner if observe else None), list[float]()
         random_state = torch.get_rng_state()
@@ -168,18 +170,21 @@ class Worker:
                 going_on=not seconds or time.perf_counter() - started < max_seconds,
             ):
                 begin = time.perf_counter()
-                losses.extend(self._step(self._index, examiner))
-                self._synchronize()
+                computed = self._step(self._index, examiner)
+                self._engine.synchronize()  # while what was computed is still wanted: XLA computes nothing else
                 seconds.append(time.perf_counter() - begin)
+                losses += computed if self._mode == "train" else ()
                 skipped += plugin.scales_loss and plugin.last_step_skipped
                 if observe and plugin.scales_loss and "scale" in (state := plugin.state_dict()):
                     scales.append(float(state["scale"]))
                 self._index += 1
         peak_bytes = self._memory.peak_bytes
-        if observe:
+        compiled = self._engine.compilations - compiled
+        if observe or compiled:
             self._memory.reset()
         return {
             "seconds": seconds,
+            "compilations": compiled,
             "losses": [float(loss) for loss in losses],
             "skipped_steps": skipped,
             "peak_memory_bytes": peak_bytes,
@@ -240,7 +245,7 @@ class Worker:
             self._engine.save(path, state)
             losses = []
             for _ in range(2):
-                _seed(self._arguments["seed"])
+                self._reseed(self._arguments["seed"])
                 losses.append([float(loss) for _ in range(2) for loss in self._step(self._index)])
                 self._engine.load(path, state)
         except Exception as error:  # noqa: BLE001 (user code may raise anything)
@@ -267,15 +272,19 @@ class Worker:
         if self._optimizer is not None and self._engine.strategy != "deepspeed":  # which keeps gradients for itself
             gradients = Path(self._arguments["temporary"]) / "reference-gradients.pt"
             self._examiner = Examiner(self._watched, gradients, is_reference=self._arguments["is_reference"])
-        _seed(self._arguments["seed"] + (variation == "randomness"))
+        self._reseed(self._arguments["seed"] + (variation == "randomness"))
 
-    def _step(self, index: int, examiner: Examiner | None = None) -> Sequence[torch.Tensor]:
+    def _reseed(self, seed: int) -> None:
+        _seed(seed)
+        self._engine.seed(seed)  # devices with a generator of their own
+
+    def _step(self, index: int, examiner: Examiner | None = None) -> Sequence[Any]:
+        """Return the loss of a training step, or the output of an inference step."""
         # Each process takes batches of its own, as in data-parallel training.
         batch = self._batches[(index * self._team.size + self._team.rank) % len(self._batches)]
         if self._optimizer is None:
             with self._without_gradients():
-                self._task.output_of(self._model, batch)
-            return ()
+                return (self._task.output_of(self._model, batch),)
         assert self._task.loss_of is not None, "a training task has a loss"
         loss = self._task.loss_of(self._model, batch)
         self._engine.backward(loss)
@@ -291,16 +300,16 @@ class Worker:
         return (loss.detach(),)
 
     def _outputs(self) -> list[Any]:
+        outputs = []
         with self._without_gradients():
-            return [self._task.output_of(self._model, batch) for batch in self._batches]
+            for batch in self._batches:
+                outputs.append(self._task.output_of(self._model, batch))
+                self._engine.synchronize()
+        return outputs
 
     def _without_gradients(self) -> AbstractContextManager[Any]:
-        # What FSDP gathers, it keeps, and inference tensors cannot be kept.
+        # What FSDP gathers, it keeps, and inference tensors cannot be kept; XLA's cannot be made at all.
         return torch.inference_mode() if self._engine.strategy == "single" else torch.no_grad()
-
-    def _synchronize(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
 
     def _underflowing_eps(self) -> float | None:
         groups = self._optimizer.param_groups if self._optimizer else []
