@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
-from autoprec_probe.candidate import Device
+from autoprec_probe.candidate import Device, MatmulPrecision
 
 
 class _Fact(BaseModel):
@@ -104,13 +104,20 @@ class MeasuredRate(_Fact):
     """What a device was measured to reach, as opposed to what its flags promise."""
 
     device: Device
-    operation: Literal["matmul", "copy"]
+    operation: Literal["matmul", "copy", "launch"]
+    """A product of large matrices, a copy, or the smallest product, whose time is what starting it takes."""
     dtype: str
     """torch's name without its prefix, such as `bfloat16`."""
+    matmul_precision: MatmulPrecision = "highest"
+    """What float32 products may use inside; a device has several rates of float32 where this matters."""
     tflops: float | None = None
     """10^12 multiplications and additions a second, for a product."""
     gbytes_per_second: float | None = None
     """10^9 bytes read and written a second, for a copy."""
+    touched_bytes: int | None = None
+    """The memory that a copy went through: what fits into a cache is copied faster."""
+    seconds: float | None = None
+    """How long it takes to start an operation, for a launch."""
     error: str | None = None
     """Why there is no rate: it was cut off, or torch refused."""
 

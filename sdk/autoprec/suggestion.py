@@ -14,10 +14,11 @@ from autoprec.arguments import (
     chosen_candidates,
     chosen_device,
 )
+from autoprec.machine import this_machine
 from autoprec.progress import choose_progress
 from autoprec.recommendation import Recommendation
 from autoprec.sizes import parse_bytes
-from autoprec_probe import Candidate, probe
+from autoprec_probe import Candidate
 from autoprec_probe.candidate import Device, Strategy
 from autoprec_runner.errors import StudyError
 from autoprec_runner.search.conduct import Outcome, conduct
@@ -100,7 +101,7 @@ def suggest(
     tried = chosen_candidates(candidates, strategy)
     max_bytes = None if max_memory is None else parse_bytes(max_memory)
     workload = _workload(model, mode, batch=batch, loss=loss, optimizer=optimizer, metric=metric)
-    profile = probe()
+    profile = this_machine()
     chosen = chosen_device(device, profile)
     opened = store if isinstance(store, Store) else open_store(store)
     try:

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from autoprec.cli import options
-from autoprec_probe import Candidate, Strategy, Support, known_precisions, probe
+from autoprec.machine import this_machine
+from autoprec_probe import Candidate, Strategy, Support, known_precisions
 from autoprec_runner.search.screen import judged
 
 _STYLES = {"native": "green", "emulated": "yellow", "unsupported": "red", "missing-package": "red"}
@@ -19,7 +20,7 @@ _STYLES = {"native": "green", "emulated": "yellow", "unsupported": "red", "missi
 @options.as_json
 def precisions_command(*, strategy: Strategy, as_json: bool) -> None:
     """List every precision string with its support on this machine, the reason and the remedy."""
-    profile = probe()
+    profile = this_machine()
     candidates = [Candidate(precision=each, strategy=strategy) for each in known_precisions()]
     verdicts = [judged(each, profile, profile.default_device) for each in candidates]
     if as_json:

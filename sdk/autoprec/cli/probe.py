@@ -6,21 +6,41 @@ from rich.table import Table
 from rich.text import Text
 
 from autoprec.cli import options
+from autoprec.machine import this_machine
 from autoprec_probe import Accelerator, HardwareProfile, probe
-from autoprec_runner.quantities import size
+from autoprec_runner.quantities import figure, size
 
 _UNKNOWN = "unknown"
 
 
 @click.command("probe")
+@click.option(
+    "--measure", is_flag=True, help="Measure anew how fast products and copies are, in under 10 s, and keep the result."
+)
 @options.as_json
-def probe_command(*, as_json: bool) -> None:
+def probe_command(*, measure: bool, as_json: bool) -> None:
     """Show what this machine is: processor, accelerators, software, and its hardware key."""
-    profile = probe()
+    if measure:
+        _measure(as_json=as_json)
+        return
+    profile = this_machine()
     if as_json:
         click.echo(profile.model_dump_json(indent=2))
     else:
         Console().print(_table(profile))
+
+
+def _measure(*, as_json: bool) -> None:
+    from autoprec.cli.rates import rates_report  # noqa: PLC0415 (the plain probe shall not wait for it)
+    from autoprec_runner.rates.run import measure_and_keep  # noqa: PLC0415
+
+    profile = probe()
+    record = measure_and_keep(profile, profile.default_device)
+    profile = profile.model_copy(update={"measured": record.rates})
+    if as_json:
+        click.echo(profile.model_dump_json(indent=2))
+    else:
+        Console().print(_table(profile), "", rates_report(record, profile, profile.default_device), sep="\n")
 
 
 def _table(profile: HardwareProfile) -> Table:
@@ -48,9 +68,16 @@ def _facts(profile: HardwareProfile) -> list[tuple[str, str]]:
     facts += [(f"{each.kind}:{each.index}", each.error or _accelerator(each)) for each in profile.accelerators]
     if not profile.accelerators:
         facts.append(("accelerators", "none found"))
+    if profile.measured:
+        facts.append(("measured", _measured(profile)))
     installed = [f"{name} {version}" for name, version in profile.software.packages.items() if version]
     facts.append(("software", f"Python {profile.software.python}; " + (", ".join(installed) or "no torch")))
     return facts
+
+
+def _measured(profile: HardwareProfile) -> str:
+    products = [each for each in profile.measured if each.tflops and each.matmul_precision == "highest"]
+    return ", ".join(f"{each.dtype} {figure(each.tflops)}" for each in products if each.tflops) + " TFLOP/s"
 
 
 def _accelerator(each: Accelerator) -> str:
