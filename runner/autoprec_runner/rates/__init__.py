@@ -1,1 +1,1 @@
-"""How fast a device really multiplies and copies in each number format: a micro-benchmark, and where its results stay."""
+"""How fast a device multiplies and copies in each number format: a micro-benchmark, and where its results stay."""

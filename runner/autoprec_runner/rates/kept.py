@@ -1,7 +1,7 @@
 """Where measured rates stay between calls, so that verdicts and predictions know them (free of torch).
 
-One small JSON file for each hardware key, version of torch and number of threads, in the user's cache folder: rates can
-be had again at any time by measuring. Whoever wants them asks `with_kept_rates`; the probe itself reads no file of ours.
+One small JSON file for each hardware key, version of torch and number of threads, in the user's cache folder: rates
+can be had again at any time. Whoever wants them asks `with_kept_rates`; the probe itself reads no file of ours.
 """
 
 import os

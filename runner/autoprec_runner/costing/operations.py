@@ -1,0 +1,157 @@
+"""What one operation of torch's dispatcher does: its kind, its multiplications, the bytes that it reads and writes.
+
+Shapes in formulas: products [M, K] x [K, N] take 2·M·N·K multiplications and additions. A convolution takes 2·K of them
+for each of its outputs, K being the elements of one filter, and its backward as many for each gradient that is wanted.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from autoprec_runner.prediction.cost import Kind
+
+_FUNCTIONS = (
+    "acos asin atan cos cosh elu elu_backward erf erfinv exp exp2 expm1 gelu gelu_backward hardswish log log10 log1p "
+    "log2 logit log_sigmoid_forward log_sigmoid_backward mish mish_backward pow rsqrt sigmoid sigmoid_backward silu "
+    "silu_backward sin sinh softplus softplus_backward sqrt sqrt_ tan tanh tanh_backward xlogy _foreach_sqrt"
+).split()
+_NORMALIZATIONS = (
+    "_batch_norm_with_update _log_softmax _log_softmax_backward_data _native_batch_norm_legit _softmax "
+    "_softmax_backward_data avg_pool2d avg_pool2d_backward batch_norm_backward logsumexp max_pool2d_with_indices "
+    "max_pool2d_with_indices_backward native_batch_norm native_batch_norm_backward native_group_norm "
+    "native_group_norm_backward native_layer_norm native_layer_norm_backward _fused_rms_norm _fused_rms_norm_backward"
+).split()
+_MOVEMENTS = (
+    "_foreach_copy_ _foreach_zero_ _to_copy cat clone constant_pad_nd copy copy_ empty_like fill_ flip full full_like "
+    "new_zeros ones ones_like repeat roll select_backward slice_backward stack zero_ zeros zeros_like"
+).split()
+_GATHERS = "embedding embedding_dense_backward gather index index_put index_put_ index_select scatter scatter_add".split()
+_RANDOMS = "bernoulli bernoulli_ native_dropout normal_ rand rand_like randint randn randn_like uniform_".split()
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(_FUNCTIONS, "function"),
+    **dict.fromkeys(_NORMALIZATIONS, "normalization"),
+    **dict.fromkeys(_MOVEMENTS, "movement"),
+    **dict.fromkeys(_GATHERS, "gather"),
+    **dict.fromkeys(_RANDOMS, "random"),
+}
+_NOTHING = frozenset({"device", "_local_scalar_dense", "empty", "empty_strided", "new_empty", "lift_fresh", "detach_"})
+"""Operations that compute nothing: questions, and memory that is not written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One call: what it computes in, how much, and what it moves."""
+
+    kind: Kind
+    dtype: str
+    flops: float
+    elements: float
+    read_bytes: float
+    written_bytes: float
+
+
+def operation(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], result: Any) -> Operation | None:
+    """Return what a call does; None if it computes nothing: a view, a question, empty memory."""
+    name = function.overloadpacket.__name__
+    inputs, outputs = _tensors((arguments, keywords)), _tensors(result)
+    mutates = function._schema.is_mutable  # noqa: SLF001 (the dispatcher's own record; there is no public one)
+    if name in _NOTHING or not outputs or function.namespace != "aten" or _is_view(inputs, outputs, mutates=mutates):
+        return None
+    flops = _flops(name, function, arguments, keywords, result)
+    kind: Kind = "product" if flops else _KINDS.get(name, "pointwise")
+    written = sum(map(_nbytes, outputs))
+    return Operation(
+        kind=kind,
+        dtype=_computed_in(inputs, outputs),
+        flops=flops,
+        elements=sum(each.numel() for each in outputs),
+        # A look-up reads what it returns, not the table.
+        read_bytes=written if kind == "gather" else sum(map(_nbytes, inputs)),
+        written_bytes=written,
+    )
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    return [each for each in tree_leaves(value) if isinstance(each, Tensor)]
+
+
+def _is_view(inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, mutates: bool) -> bool:
+    if mutates:
+        return False
+    held = {each.untyped_storage()._cdata for each in inputs}  # noqa: SLF001 (data_ptr() is 0 for all of them)
+    return all(each.untyped_storage()._cdata in held for each in outputs)  # noqa: SLF001
+
+
+def _nbytes(tensor: Tensor) -> int:
+    """Return what a tensor covers of its storage: an expanded one covers less than it has elements."""
+    return min(tensor.numel() * tensor.itemsize, tensor.untyped_storage().nbytes())
+
+
+def _computed_in(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+    floating = next((each for each in (*inputs, *outputs) if each.is_floating_point()), outputs[0])
+    return str(floating.dtype).removeprefix("torch.")
+
+
+def _flops(
+    name: str, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], result: Any
+) -> float:
+    if name in _FORMULAS:
+        return _FORMULAS[name](arguments, result)
+    formula = flop_registry.get(function.overloadpacket)
+    return float(formula(*arguments, **keywords, out_val=result)) if formula else 0.0
+
+
+def _convolution(arguments: tuple[Any, ...], result: Any) -> float:
+    inputs, weight, transposed = arguments[0], arguments[1], arguments[6]
+    return 2.0 * (inputs if transposed else result).numel() * math.prod(weight.shape[1:])
+
+
+def _convolution_backward(arguments: tuple[Any, ...], _: Any) -> float:
+    gradient, inputs, weight, transposed, wanted = (arguments[index] for index in (0, 1, 2, 7, 10))
+    once = 2.0 * (inputs if transposed else gradient).numel() * math.prod(weight.shape[1:])
+    return once * (wanted[0] + wanted[1])
+
+
+def _attention(arguments: tuple[Any, ...], _: Any) -> float:
+    """Return two products: queries [B, H, T, D] with keys [B, H, S, D], and their weights with values."""
+    query, key, value = arguments[:3]
+    return _attended(query, key, value)
+
+
+def _attention_backward(arguments: tuple[Any, ...], _: Any) -> float:
+    """Return five products: the scores once more, and the gradients of scores, queries, keys and values."""
+    return 2.5 * _attended(*arguments[1:4])
+
+
+def _attended(query: Tensor, key: Tensor, value: Tensor) -> float:
+    *heads, tokens, width = query.shape
+    return 2.0 * math.prod(heads) * tokens * key.shape[-2] * (width + value.shape[-1])
+
+
+def _recurrent(arguments: tuple[Any, ...], _: Any) -> float:
+    """Return the products of one layer of an LSTM: inputs [T, B, I] and states [B, H] with four gates' weights."""
+    inputs, from_input, from_state = arguments[0], arguments[1], arguments[2]
+    rows = inputs.numel() / inputs.shape[-1]
+    return 2.0 * rows * (from_input.numel() + from_state.numel())
+
+
+def _recurrent_backward(arguments: tuple[Any, ...], result: Any) -> float:
+    return 2.0 * _recurrent(arguments, result)
+
+
+_FORMULAS: dict[str, Callable[[tuple[Any, ...], Any], float]] = {
+    "convolution": _convolution,
+    "convolution_backward": _convolution_backward,
+    "_scaled_dot_product_flash_attention_for_cpu": _attention,
+    "_scaled_dot_product_flash_attention_for_cpu_backward": _attention_backward,
+    "mkldnn_rnn_layer": _recurrent,
+    "mkldnn_rnn_layer_backward": _recurrent_backward,
+}
+"""What torch's own table of formulas lacks (CPU kernels), or counts too high (backward of a grouped convolution)."""
+
