@@ -11,7 +11,7 @@ type_checked = AfterValidator(canonical_precision)
 
 Strategy = Literal["single", "fsdp", "deepspeed", "xla"]
 MatmulPrecision = Literal["highest", "high", "medium"]
-Device = Literal["cpu", "cuda", "xpu", "mps", "tpu"]
+Device = Literal["cpu", "cuda", "xpu", "mps", "tpu", "hpu"]
 
 
 class Candidate(BaseModel):

@@ -37,10 +37,10 @@ def fp8_refusal(capability: Capability, *, cuda: str | None = None, cublaslt: st
     if capability >= HOPPER:
         return None
     if capability < ADA:
-        return f"FP8 begins with compute capability 8.9 (Ada), and this device has {_dotted(capability)}"
-    if cuda is not None and _numbers(cuda) < _ADA_CUDA:
+        return f"FP8 begins with compute capability 8.9 (Ada), and this device has {dotted(capability)}"
+    if cuda is not None and version_numbers(cuda) < _ADA_CUDA:
         return f"on Ada (compute capability 8.9) FP8 needs CUDA 12.1 or newer, and this is CUDA {cuda}"
-    if cublaslt is not None and _numbers(cublaslt) < _ADA_CUBLASLT:
+    if cublaslt is not None and version_numbers(cublaslt) < _ADA_CUBLASLT:
         return f"on Ada (compute capability 8.9) FP8 needs cuBLASLt 12.1.3 or newer, and this is cuBLASLt {cublaslt}"
     return None
 
@@ -52,7 +52,7 @@ def recipe_refusal(recipe: str, capability: Capability, *, cuda: str | None = No
     if recipe == "NVFP4BlockScaling" and capability < BLACKWELL:
         return "it takes compute capability 10.0 or higher"
     if recipe == "Float8BlockScaling":
-        old = cuda is not None and _numbers(cuda) < _BLOCK_SCALING_CUDA
+        old = cuda is not None and version_numbers(cuda) < _BLOCK_SCALING_CUDA
         return (
             "it takes compute capability 9.0 or higher and CUDA 12.9 or newer" if old or capability < HOPPER else None
         )
@@ -75,9 +75,11 @@ def cuda_of_build(torch_version: str | None) -> str | None:
     return f"{found[1]}.{found[2]}" if found else None
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers of a version, which compare as versions do."""
     return tuple(int(each) for each in re.findall(r"\d+", version))
 
 
-def _dotted(capability: Capability) -> str:
+def dotted(capability: Capability) -> str:
+    """Return a compute capability as NVIDIA writes it, such as `8.9`."""
     return ".".join(map(str, capability))

@@ -11,7 +11,10 @@ from autoprec_probe.errors import DeviceNotFoundError
 from autoprec_probe.features import instruction_family
 from autoprec_probe.profile import Accelerator, Cpu, HardwareProfile
 
-_RANKED_FEATURES = {
+SLICE_SUFFIX = "-mig"
+"""What the key of a partitioned accelerator ends with."""
+
+RANKED_FEATURES = {
     "x86": ("amx_fp16", "amx_bf16", "avx512_fp16", "avx512_bf16", "avx512f", "avx2"),
     "arm": ("bf16", "asimdhp"),
 }
@@ -45,16 +48,20 @@ def readable_device(profile: HardwareProfile, device: Device) -> Accelerator:
 
 def _cpu_key(cpu: Cpu) -> str:
     family = instruction_family(cpu.architecture)
-    feature = next((name for name in _RANKED_FEATURES.get(family, ()) if name in cpu.features), "base")
+    feature = next((name for name in RANKED_FEATURES.get(family, ()) if name in cpu.features), "base")
     cores = cpu.usable_cores or cpu.logical_cores
     return f"cpu-{family}-{feature}" + (f"-{cores}c" if cores else "")
 
 
 def _accelerator_key(accelerator: Accelerator) -> str:
-    vendor = _slug(accelerator.vendor)
-    name = _slug(accelerator.name or accelerator.architecture or "unknown")
-    key = name if name.startswith(f"{vendor}-") else f"{vendor}-{name}"
-    return f"{key}-mig" if accelerator.partitioned else key
+    key = device_key(accelerator.vendor, accelerator.name or accelerator.architecture or "unknown")
+    return f"{key}{SLICE_SUFFIX}" if accelerator.partitioned else key
+
+
+def device_key(vendor: str, name: str) -> str:
+    """Return the key of a whole accelerator that its driver calls by this name."""
+    maker, model = _slug(vendor), _slug(name)
+    return model if model.startswith(f"{maker}-") else f"{maker}-{model}"
 
 
 def _slug(text: str) -> str:

@@ -54,13 +54,15 @@ def test_delayed_scaling_is_never_taken_under_compile(capability: Capability) ->
 @pytest.mark.parametrize(
     ("capability", "precision", "remedy"),
     [
+        ((6, 1), "transformer-engine", "Use 32-true"),
+        ((6, 1), "transformer-engine-float16", "Use 32-true"),
         ((7, 0), "transformer-engine", "Use 16-mixed"),
         ((8, 6), "transformer-engine", "Use bf16-mixed"),
         ((8, 6), "transformer-engine-float16", "Use 16-mixed"),
     ],
 )
 def test_before_ada_fp8_is_refused_with_the_capability(capability: Capability, precision: str, remedy: str) -> None:
-    answer = verdict(machine(capability), precision)
+    answer = verdict(machine(capability, {"torch": "2.9.0"}), precision)
     assert "unsupported" == answer.level
     assert f"begins with compute capability 8.9 (Ada), and this device has {capability[0]}.{capability[1]}." in (
         answer.reason
@@ -108,13 +110,26 @@ def test_a_device_of_unknown_capability_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "vendor"), [("cpu", ""), ("cuda", "AMD"), ("xpu", "Intel"), ("mps", "Apple"), ("tpu", "Google")]
+    ("kind", "vendor", "instead", "where"),
+    [
+        ("cpu", "", "32-true", ""),
+        ("cuda", "AMD", "32-true", ""),
+        ("xpu", "Intel", "bf16-mixed", " on a CPU"),
+        ("mps", "Apple", "16-mixed", " on a CPU"),
+        ("tpu", "Google", "bf16-mixed", " on a CPU"),
+    ],
 )
-def test_elsewhere_transformer_engine_is_refused_with_the_way_out(kind: Device, vendor: str) -> None:
+def test_elsewhere_transformer_engine_is_refused_with_the_way_out(
+    kind: Device,
+    vendor: str,
+    instead: str,
+    where: str,
+) -> None:
     answer = verdict(machine(kind=kind, vendor=vendor, packages={"torch": "2.9.0"}))
     assert "unsupported" == answer.level
     assert "needs an NVIDIA GPU of compute capability 8.9 or newer" in answer.reason
-    assert "Use bf16-mixed; to see whether the model is stable in FP8, try it with emulate=True." == answer.remedy
+    stable = f"to see whether the model is stable in FP8, try it with emulate=True{where}."
+    assert f"Use {instead}; {stable}" == answer.remedy
 
 
 @pytest.mark.parametrize(

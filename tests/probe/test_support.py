@@ -150,7 +150,7 @@ def test_half_precision_on_nvidia_follows_the_compute_capability(
     [
         pytest.param(machine(amd("gfx942")), expected_levels(NATIVE, NATIVE), id="mi300x"),
         pytest.param(machine(amd("gfx90a")), expected_levels(NATIVE, NATIVE), id="mi250"),
-        pytest.param(machine(amd("gfx1030")), expected_levels(EMULATED, EMULATED), id="rdna2"),
+        pytest.param(machine(amd("gfx1030")), expected_levels(EMULATED, NATIVE), id="rdna2"),
         pytest.param(machine(other("xpu")), expected_levels(NATIVE, NATIVE, EMULATED), id="xpu"),
         pytest.param(machine(other("tpu")), expected_levels(NATIVE, EMULATED, EMULATED), id="tpu"),
         pytest.param(machine(other("mps")), expected_levels(EMULATED, NATIVE, UNSUPPORTED), id="mac-unknown"),
@@ -213,7 +213,7 @@ def test_the_default_device_is_judged_unless_another_is_named() -> None:
     assert (NATIVE, EMULATED) == (verdict("bf16-mixed", both).level, verdict("bf16-mixed", both, "cpu").level)
 
 
-@pytest.mark.parametrize("device", ["cuda", "xpu", "mps", "tpu"])
+@pytest.mark.parametrize("device", ["cuda", "xpu", "mps", "tpu", "hpu"])
 def test_a_device_that_is_not_there_runs_nothing(device: Device) -> None:
     answer = verdict("32-true", machine(), device)
     assert (UNSUPPORTED, f"This machine has no {device!r} device.") == (answer.level, answer.reason)

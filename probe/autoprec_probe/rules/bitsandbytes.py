@@ -3,14 +3,16 @@
 Quantized weights are for memory: time is seldom gained (bitsandbytes issues 347 and 490 measured int8 up to 4.7 times
 slower than fp16).
 
-Sources: bitsandbytes 0.50, README ("Accelerator support") and installation guide (compute capabilities);
-`bitsandbytes/backends/cpu/ops.py` (which CPU features its kernels ask for).
+Sources: bitsandbytes 0.50, README ("Accelerator support") and installation guide (compute capabilities), the kernels in
+the libraries of its wheels; `bitsandbytes/backends/cpu/ops.py` (which CPU features its kernels ask for).
 """
 
 from autoprec_probe.features import instruction_family
-from autoprec_probe.nvidia import lowest_capability
+from autoprec_probe.fp8 import Capability, dotted
 from autoprec_probe.precision import BITSANDBYTES
+from autoprec_probe.rules.architecture import capability_of, target_of
 from autoprec_probe.rules.case import Case
+from autoprec_probe.rules.libraries import cuda_version, reaches
 from autoprec_probe.rules.registry import rule, rule_for
 from autoprec_probe.verdict import Verdict
 
@@ -21,6 +23,8 @@ _CPU_KERNELS = "https://github.com/bitsandbytes-foundation/bitsandbytes/blob/0.5
 _TURING = (7, 5)
 _PASCAL = (6, 0)
 _AMD_TARGETS = ("gfx908", "gfx90a", "gfx942", "gfx950", "gfx1250", "gfx101", "gfx103", "gfx110", "gfx115", "gfx120")
+_WHEELS_BEGIN: tuple[tuple[tuple[int, int], Capability], ...] = (((13, 0), (7, 5)), ((12, 8), (7, 0)))
+"""From which CUDA on the wheels have no kernels below which compute capability, newest first."""
 _INT8_UNITS = frozenset({"avx512_vnni", "amx_int8"})
 _FOR_MEMORY = "Use it where memory counts more than time; for time, use bf16-mixed, 16-mixed or 32-true."
 
@@ -88,10 +92,9 @@ def cpu_int8(case: Case) -> Verdict:
 @rule("nvidia", "4-bit", "int8")
 def nvidia(case: Case) -> Verdict:
     """4-bit weights from compute capability 6.0, LLM.int8() from 7.5."""
-    assert case.accelerator is not None, "the device gate lets no case without a device through"
-    known = case.accelerator.compute_capability or lowest_capability(case.accelerator.architecture)
+    known = capability_of(case)
     needed, what = (_TURING, "LLM.int8()") if case.number_format == "int8" else (_PASCAL, "NF4 and FP4")
-    begins = f"compute capability {needed[0]}.{needed[1]}"
+    begins = f"compute capability {dotted(needed)}"
     if known is None:
         return Verdict(
             level="emulated",
@@ -100,7 +103,7 @@ def nvidia(case: Case) -> Verdict:
             remedy="Update the NVIDIA driver.",
             source=_GUIDE,
         )
-    name = f"{case.device_name} (compute capability {known[0]}.{known[1]})"
+    name = f"{case.device_name} (compute capability {dotted(known)})"
     if known < needed:
         return Verdict(
             level="unsupported",
@@ -108,9 +111,24 @@ def nvidia(case: Case) -> Verdict:
             remedy="Use bnb-nf4." if known >= _PASCAL else "Use 32-true.",
             source=_GUIDE,
         )
-    return Verdict(
+    return _missing_from_wheel(case, known, name) or Verdict(
         level="native",
         reason=f"{name} runs bitsandbytes' kernels for {case.number_format} weights, which save memory, seldom time.",
+        source=_GUIDE,
+    )
+
+
+def _missing_from_wheel(case: Case, capability: Capability, name: str) -> Verdict | None:
+    """Refuse old devices for which the library for torch's CUDA has no kernels; an unknown CUDA passes."""
+    cuda = cuda_version(case)
+    least = next((least for version, least in _WHEELS_BEGIN if reaches(cuda, version)), _PASCAL)
+    if capability >= least:
+        return None
+    return Verdict(
+        level="unsupported",
+        reason=f"{name} is left out of bitsandbytes' wheels for CUDA {cuda}, which begin with compute capability "
+        f"{dotted(least)}.",
+        remedy="Install a torch built for CUDA 12.6, whose bitsandbytes kernels begin with 6.0, or build bitsandbytes.",
         source=_GUIDE,
     )
 
@@ -118,8 +136,7 @@ def nvidia(case: Case) -> Verdict:
 @rule("amd", "4-bit", "int8")
 def amd(case: Case) -> Verdict:
     """The targets that the ROCm wheels are built for."""
-    assert case.accelerator is not None, "the device gate lets no case without a device through"
-    target = case.accelerator.architecture or ""
+    target = target_of(case) or ""
     if target.startswith(_AMD_TARGETS):
         return Verdict(
             level="native",

@@ -7,7 +7,7 @@ from autoprec_probe.candidate import Candidate, Device
 from autoprec_probe.precision import BITSANDBYTES
 from autoprec_probe.profile import Accelerator, HardwareProfile
 
-Platform = Literal["cpu", "nvidia", "amd", "xpu", "mps", "tpu"]
+Platform = Literal["cpu", "nvidia", "amd", "xpu", "mps", "tpu", "hpu"]
 """A device together with who made it: AMD's devices call themselves `cuda`, and answer differently."""
 
 NumberFormat = Literal["fp32", "fp64", "bf16", "fp16", "fp8", "emulated-fp8", "4-bit", "int8"]
@@ -53,6 +53,12 @@ class Case:
         if self.device != "cuda":
             return self.device
         return "amd" if self.accelerator is not None and self.accelerator.vendor == "AMD" else "nvidia"
+
+    @property
+    def present(self) -> Accelerator:
+        """The device, once the device gate has seen that there is one."""
+        assert self.accelerator is not None, "the device gate lets no case without a device through"
+        return self.accelerator
 
     @property
     def device_name(self) -> str:

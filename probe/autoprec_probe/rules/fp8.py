@@ -3,20 +3,24 @@
 Sources: `autoprec_probe.fp8`; NVIDIA/TransformerEngine issues 15 and 610 (what Ada needs).
 """
 
-from autoprec_probe.fp8 import INSTALL, PACKAGE, SOURCE, Capability, cuda_of_build, default_recipe, fp8_refusal
-from autoprec_probe.nvidia import lowest_capability
-from autoprec_probe.rules.case import Case
+from autoprec_probe.catalog import ArchitectureFacts
+from autoprec_probe.features import BF16_COMPUTE
+from autoprec_probe.fp8 import INSTALL, PACKAGE, SOURCE, default_recipe, dotted, fp8_refusal
+from autoprec_probe.rules.architecture import architecture_of, capability_of
+from autoprec_probe.rules.arithmetic import half_precision
+from autoprec_probe.rules.case import Case, Platform
+from autoprec_probe.rules.libraries import cuda_version, library_version
 from autoprec_probe.rules.registry import rule
 from autoprec_probe.verdict import Verdict
 
+_EMULATING: tuple[Platform, ...] = ("cpu", "nvidia", "amd")
 _WEIGHTS = {"transformer-engine": "bf16", "transformer-engine-float16": "fp16"}
-_AMPERE: Capability = (8, 0)
 
 
 @rule("nvidia", "fp8")
 def transformer_engine(case: Case) -> Verdict:
     """Native from compute capability 8.9 with recent libraries, and where Transformer Engine is installed."""
-    capability = _capability(case)
+    capability = capability_of(case)
     if capability is None:
         return Verdict(
             level="unsupported",
@@ -24,7 +28,7 @@ def transformer_engine(case: Case) -> Verdict:
             remedy="Update the NVIDIA driver.",
             source=SOURCE,
         )
-    refusal = fp8_refusal(capability, cuda=_cuda(case), cublaslt=_version(case, "nvidia-cublas"))
+    refusal = fp8_refusal(capability, cuda=cuda_version(case), cublaslt=library_version(case, "nvidia-cublas"))
     if refusal:
         return _unsupported(case, f"{case.device_name} cannot run Transformer Engine: {refusal}.")
     if case.lacks(PACKAGE):
@@ -36,15 +40,35 @@ def transformer_engine(case: Case) -> Verdict:
         )
     return Verdict(
         level="native",
-        reason=f"{case.device_name} (compute capability {capability[0]}.{capability[1]}) multiplies FP8 through "
+        reason=f"{case.device_name} (compute capability {dotted(capability)}) multiplies FP8 through "
         f"Transformer Engine with the recipe {default_recipe(capability)}, and computes the rest in "
-        f"{_WEIGHTS[case.candidate.precision]}.",
+        f"{_WEIGHTS[case.candidate.precision]}.{_caveat(case)}",
         source=SOURCE,
     )
 
 
-@rule("cpu", "fp8")
 @rule("amd", "fp8")
+def amd(case: Case) -> Verdict:
+    """AMD's matrix units multiply FP8 from CDNA 3 and RDNA 4 on, through another Transformer Engine."""
+    known = architecture_of(case)
+    flavour = None if known is None else _flavour(known.facts)
+    if flavour is None:
+        return elsewhere(case)
+    return _unsupported(
+        case,
+        f"The matrix units of {case.device_name} multiply FP8 in the {flavour}, but through AMD's own Transformer "
+        "Engine (ROCm/TransformerEngine), a package that autoprec does not drive: the precision transformer-engine is "
+        "NVIDIA's, and needs an NVIDIA GPU of compute capability 8.9 or newer.",
+    )
+
+
+def _flavour(facts: ArchitectureFacts) -> str | None:
+    if "float8_e4m3fnuz" in facts.matrix:
+        return "FNUZ flavour, whose largest e4m3 number is 240 instead of 448"
+    return "OCP flavour" if "float8_e4m3fn" in facts.matrix else None
+
+
+@rule("cpu", "fp8")
 @rule("xpu", "fp8")
 @rule("mps", "fp8")
 @rule("tpu", "fp8")
@@ -83,32 +107,26 @@ def no_emulation(case: Case) -> Verdict:
 
 
 def _unsupported(case: Case, reason: str) -> Verdict:
+    where = "" if case.platform in _EMULATING else " on a CPU"
     return Verdict(
         level="unsupported",
         reason=reason,
-        remedy=f"Use {_mixed(case)}; to see whether the model is stable in FP8, try it with emulate=True.",
+        remedy=f"Use {_mixed(case)}; to see whether the model is stable in FP8, try it with emulate=True{where}.",
         source=SOURCE,
     )
 
 
 def _mixed(case: Case) -> str:
-    """Return the mixed precision that comes closest and is native: NVIDIA's devices before Ampere emulate bf16."""
-    capability = _capability(case) if case.platform == "nvidia" else None
-    wants_fp16 = _WEIGHTS[case.candidate.precision] == "fp16"
-    return "16-mixed" if capability and (wants_fp16 or capability < _AMPERE) else "bf16-mixed"
+    """Return the mixed precision that comes closest and is native, `32-true` if none is."""
+    if case.platform == "cpu":
+        return "32-true" if BF16_COMPUTE.isdisjoint(case.profile.cpu.features) else "bf16-mixed"
+    known = architecture_of(case)
+    if known is None:
+        return "32-true"
+    wants_fp16 = _WEIGHTS[case.candidate.precision] == "fp16" and known.facts.computes("float16")
+    return "16-mixed" if wants_fp16 else half_precision(known.facts)
 
 
-def _capability(case: Case) -> Capability | None:
-    accelerator = case.accelerator
-    assert accelerator is not None, "the device gate lets no case without a device through"
-    return accelerator.compute_capability or lowest_capability(accelerator.architecture)
-
-
-def _cuda(case: Case) -> str | None:
-    return cuda_of_build(case.profile.software.packages.get("torch")) or _version(case, "nvidia-cuda-runtime")
-
-
-def _version(case: Case, package: str) -> str | None:
-    """Return the version of one of CUDA's libraries, whose names carry no suffix since CUDA 13."""
-    packages = case.profile.software.packages
-    return packages.get(package) or packages.get(f"{package}-cu12")
+def _caveat(case: Case) -> str:
+    known = architecture_of(case)
+    return f" {known.caveat}" if known and known.caveat else ""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from autoprec_probe.rules.bitsandbytes import bitsandbytes_gate
+from autoprec_probe.rules.builds import cuda_build_gate
 from autoprec_probe.rules.case import Case
 from autoprec_probe.rules.strategies import deepspeed_gate, strategy_gate
 from autoprec_probe.verdict import Verdict
@@ -110,6 +111,7 @@ GATES: tuple[Gate, ...] = (
     device_gate,
     torch_gate,
     torch_build_gate,
+    cuda_build_gate,
     xla_gate,
     bitsandbytes_gate,
     deepspeed_gate,

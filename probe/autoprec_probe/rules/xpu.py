@@ -1,31 +1,10 @@
-"""What Intel's GPUs can run.
-
-Source: PyTorch, "Getting Started on Intel GPU", and `torch/xpu/__init__.py`.
-"""
+"""What Intel's GPUs make of a lower matmul precision."""
 
 from autoprec_probe.rules.case import Case
-from autoprec_probe.rules.registry import matmul_rule, rule
+from autoprec_probe.rules.registry import matmul_rule
 from autoprec_probe.verdict import Verdict
 
 _SOURCE = "https://docs.pytorch.org/docs/stable/notes/get_start_xpu.html"
-
-
-@rule("xpu", "fp32", "bf16", "fp16")
-def matrix(case: Case) -> Verdict:
-    """The matrix engines of every GPU that PyTorch supports take fp16 and bf16."""
-    return Verdict(level="native", reason=f"{case.device_name} computes in {case.number_format}.", source=_SOURCE)
-
-
-@rule("xpu", "fp64")
-def fp64(case: Case) -> Verdict:
-    """Some models have no fp64 at all, and the profile does not tell which."""
-    return Verdict(
-        level="emulated",
-        reason=f"Some Intel GPUs (Arc A series) have no fp64 and refuse it; whether {case.device_name} has it, only a "
-        "trial can show.",
-        remedy="Use the CPU for 64-true.",
-        source=_SOURCE,
-    )
 
 
 @matmul_rule("xpu")
