@@ -177,7 +177,9 @@ def report(comparisons: list[Comparison], rates: tuple[MeasuredRate, ...], profi
     known = measured_rates(rates, "cpu", memory_bytes=profile.cpu.memory_total_bytes)
     assert known is not None, "the rates of fp32 were measured"
     hits, spearman, memory_errors, speed_errors, step_errors = 0, [], [], [], []
-    print("| model | precision | step, predicted | measured | speed-up, predicted | measured | peak, predicted | measured |")
+    print(
+        "| model | precision | step, predicted | measured | speed-up, predicted | measured | peak, predicted | measured |"
+    )
     print("|---|---|--:|--:|--:|--:|--:|--:|")
     for each in comparisons:
         predictions = {one.candidate.precision: one for one in predict(each.cost, known, CANDIDATES)}
@@ -188,7 +190,9 @@ def report(comparisons: list[Comparison], rates: tuple[MeasuredRate, ...], profi
             print(f"| {each.name} | {found.precision} | {_row(guess, found, reference)} |")
             if guess.step_seconds and found.seconds and guess.peak_memory_bytes and found.peak_bytes and guess.speedup:
                 both.append((guess, found))
-        times = [(guess.step_seconds.value, found.seconds) for guess, found in both if guess.step_seconds and found.seconds]
+        times = [
+            (guess.step_seconds.value, found.seconds) for guess, found in both if guess.step_seconds and found.seconds
+        ]
         spearman.append(rank_correlation([one for one, _ in times], [other for _, other in times]))
         hits += min(times)[1] <= WITHIN * min(other for _, other in times)
         step_errors += [math.log(one / other) for one, other in times]
@@ -274,7 +278,11 @@ def main() -> None:
         comparisons = list(measurements(asked.rounds, lambda name: asked.only in name))
     if asked.json:
         models = [
-            {"name": each.name, "cost": each.cost.model_dump(mode="json"), "measured": [vars(one) for one in each.measured]}
+            {
+                "name": each.name,
+                "cost": each.cost.model_dump(mode="json"),
+                "measured": [vars(one) for one in each.measured],
+            }
             for each in comparisons
         ]
         asked.json.write_text(json.dumps({"rates": [each.model_dump(mode="json") for each in rates], "models": models}))

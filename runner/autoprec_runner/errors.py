@@ -5,7 +5,8 @@ RunnerError
 │   └── MissingPackageError   the package that a precision needs is not installed; also a ModuleNotFoundError
 ├── WorkloadError       the user's model, batch, loss or factory does not make a step
 ├── TrialError          a child process did not do what its parent asked
-└── StudyError          a study that cannot be planned as asked
+├── StudyError          a study that cannot be planned as asked
+└── PredictionError     too little is known of a machine to predict anything for it
 """
 
 
@@ -31,3 +32,7 @@ class TrialError(RunnerError):
 
 class StudyError(RunnerError, ValueError):
     """A study that cannot be planned as asked."""
+
+
+class PredictionError(RunnerError, ValueError):
+    """Too little is known of a machine to predict anything for it; the message says what is missing."""

@@ -31,7 +31,9 @@ _MOVEMENTS = (
     "_foreach_copy_ _foreach_zero_ _to_copy cat clone constant_pad_nd copy copy_ empty_like fill_ flip full full_like "
     "new_zeros ones ones_like repeat roll select_backward slice_backward stack zero_ zeros zeros_like"
 ).split()
-_GATHERS = "embedding embedding_dense_backward gather index index_put index_put_ index_select scatter scatter_add".split()
+_GATHERS = (
+    "embedding embedding_dense_backward gather index index_put index_put_ index_select scatter scatter_add".split()
+)
 _RANDOMS = "bernoulli bernoulli_ native_dropout normal_ rand rand_like randint randn randn_like uniform_".split()
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(_FUNCTIONS, "function"),
@@ -98,9 +100,7 @@ def _computed_in(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
     return str(floating.dtype).removeprefix("torch.")
 
 
-def _flops(
-    name: str, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], result: Any
-) -> float:
+def _flops(name: str, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], result: Any) -> float:
     if name in _FORMULAS:
         return _FORMULAS[name](arguments, result)
     formula = flop_registry.get(function.overloadpacket)
@@ -154,4 +154,3 @@ _FORMULAS: dict[str, Callable[[tuple[Any, ...], Any], float]] = {
     "mkldnn_rnn_layer_backward": _recurrent_backward,
 }
 """What torch's own table of formulas lacks (CPU kernels), or counts too high (backward of a grouped convolution)."""
-

@@ -1,6 +1,5 @@
 """One step of a task in one precision, followed without computing it."""
 
-
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -99,5 +98,3 @@ def _fuse(optimizer: Optimizer) -> None:
     for group in optimizer.param_groups:
         if group.get("foreach", False) is None and not group.get("fused"):
             group["foreach"] = True
-
-

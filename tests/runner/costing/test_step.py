@@ -1,0 +1,171 @@
+"""A step that is followed: its memory beside that of real tensors, and what cannot be followed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from autoprec_runner.costing.session import workload_cost
+from autoprec_runner.costing.step import step_cost
+from autoprec_runner.engine import Engine
+from autoprec_runner.errors import WorkloadError
+from autoprec_runner.isolation.forkserver import shared_forkserver
+from autoprec_runner.workload import Workload
+from autoprec_runner.workload.factory import FactorySource
+from autoprec_runner.workload.task import Task, resolve
+
+PRECISIONS = ("32-true", "64-true", "bf16-true", "bf16-mixed", "16-mixed", "16-true")
+FACTORIES = """
+import torch
+from torch import nn
+
+class Deciding(nn.Linear):
+    def forward(self, inputs):
+        outputs = super().forward(inputs)
+        return outputs * 2 if outputs.sum() > 0 else outputs
+
+def deciding():
+    return Deciding(4, 4), torch.randn(2, 4)
+
+def plain():
+    return nn.Linear(4, 4), torch.randn(2, 4)
+
+def misfit():
+    return nn.Linear(4, 4), torch.randn(2, 5)
+"""
+
+
+class Tied(nn.Module):
+    """Two layers around one weight, which is kept once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(32, 32, bias=False), nn.Linear(32, 32, bias=False)
+        self.down.weight = self.up.weight
+        self.register_buffer("scale", torch.ones(8))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.down(torch.tanh(self.up(inputs)))  # type: ignore[no-any-return]
+
+
+MODELS = {
+    "mlp": lambda: nn.Sequential(nn.Linear(32, 128), nn.GELU(), nn.Linear(128, 32)),
+    "tied": Tied,
+    "norms": lambda: nn.Sequential(nn.Linear(32, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.LayerNorm(64)),
+}
+
+
+def task(model: nn.Module, *, mode: Any = "train") -> Task:
+    generator = torch.Generator().manual_seed(0)
+    return resolve(
+        Workload(model=model, batch=torch.randn(16, 32, generator=generator), loss=_loss if mode == "train" else None, mode=mode)
+    )  # fmt: skip
+
+
+def _loss(output: Tensor, _: object) -> Tensor:
+    return output.square().mean()
+
+
+def real_parts(of: Task, precision: str) -> tuple[int, int, int]:
+    """Run two real steps; return the bytes of weights, gradients and optimizer state."""
+    engine = Engine(precision, accelerator="cpu")
+    model, optimizer = engine.setup(of.model, of.make_optimizer)
+    assert of.loss_of is not None
+    for _ in range(2):
+        optimizer.zero_grad()
+        engine.backward(of.loss_of(model, of.batches[0]))
+        optimizer.step()
+    state = [each for entry in optimizer.state.values() for each in entry.values() if isinstance(each, Tensor)]
+    gradients = [each.grad for each in model.parameters() if each.grad is not None]
+    return size([*model.parameters(), *model.buffers()]), size(gradients), size(state)
+
+
+def size(tensors: list[Tensor]) -> int:
+    return sum(each.untyped_storage().nbytes() for each in tensors)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("name", MODELS)
+def test_weights_gradients_and_optimizer_state_are_as_large_as_real_ones(name: str, precision: str) -> None:
+    memory = step_cost(task(MODELS[name]()), precision, fuses_updates=False).memory
+    expected = real_parts(task(MODELS[name]()), precision)
+    assert expected == (memory.weights_bytes, memory.gradients_bytes, memory.optimizer_bytes)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_activations_are_what_autograd_saves(name: str) -> None:
+    of = task(MODELS[name]())
+    kept = {each.untyped_storage().data_ptr() for each in [*of.model.parameters(), *of.model.buffers(), of.batches[0]]}
+    saved: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in kept:
+            saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    assert of.loss_of is not None
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = of.loss_of(of.model, of.batches[0])
+    memory = step_cost(task(MODELS[name]()), "32-true", fuses_updates=False).memory
+    # Beside what is saved, the loss itself is alive.
+    assert sum(saved.values()) + loss.untyped_storage().nbytes() == memory.activations_bytes
+
+
+def test_inference_keeps_nothing_for_a_backward() -> None:
+    memory = step_cost(task(MODELS["mlp"](), mode="inference"), "32-true", fuses_updates=False).memory
+    assert (0, 0, 0) == (memory.gradients_bytes, memory.optimizer_bytes, memory.activations_bytes)
+    assert memory.peak_bytes > memory.weights_bytes
+
+
+def test_following_a_step_leaves_the_model_as_it_was() -> None:
+    of = task(MODELS["norms"]())
+    before = {name: each.clone() for name, each in of.model.state_dict().items()}
+    step_cost(of, "bf16-true", fuses_updates=False)
+    after = of.model.state_dict()
+    assert all(torch.equal(each, after[name]) for name, each in before.items())
+    assert all(each.grad is None for each in of.model.parameters())
+
+
+def test_a_fused_update_starts_fewer_operations() -> None:
+    counts = [
+        sum(each.count for each in step_cost(task(MODELS["mlp"]()), "32-true", fuses_updates=fuses).work if each.moment == "update")
+        for fuses in (False, True)
+    ]  # fmt: skip
+    assert counts[0] > counts[1]
+
+
+@pytest.fixture(scope="module")
+def factories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("workload") / "factories.py"
+    path.write_text(FACTORIES)
+    return path
+
+
+def test_a_model_that_decides_by_its_numbers_is_honestly_unpredictable(factories: Path) -> None:
+    source = FactorySource(f"{factories}:deciding").to_json()
+    cost = workload_cost(shared_forkserver(), source, ("32-true", "bf16-mixed"), device="cpu", mode="train")
+    assert ((), {"32-true", "bf16-mixed"}) == (cost.steps, set(cost.unpredictable))
+    assert "cannot be followed without numbers: DataDependent" in cost.unpredictable["32-true"]
+
+
+def test_a_cost_survives_json(factories: Path) -> None:
+    source = FactorySource(f"{factories}:plain").to_json()
+    cost = workload_cost(shared_forkserver(), source, ("32-true",), device="cuda", mode="train")
+    assert cost == type(cost).model_validate_json(cost.model_dump_json())
+    assert (20, "train", ["32-true"]) == (cost.parameters, cost.mode, [each.precision for each in cost.steps])
+
+
+def test_a_workload_that_makes_no_step_is_refused(factories: Path) -> None:
+    source = FactorySource(f"{factories}:misfit").to_json()
+    with pytest.raises(WorkloadError, match="batch"):
+        workload_cost(shared_forkserver(), source, ("32-true",), device="cpu")
+
+
+def test_no_time_is_a_reason(factories: Path) -> None:
+    source = FactorySource(f"{factories}:plain").to_json()
+    shared_forkserver().is_ready_within(60)
+    with pytest.raises(Exception, match="No answer within"):
+        workload_cost(shared_forkserver(), source, ("32-true",), device="cpu", budget_seconds=1e-9)
