@@ -30,7 +30,7 @@ from autoprec_runner.prediction.cost import WorkloadCost
 from autoprec_runner.prediction.predict import predict
 from autoprec_runner.prediction.prediction import Prediction
 from autoprec_runner.prediction.rates import measured_rates
-from autoprec_runner.rates.measure import measure_rates, rates_worker
+from autoprec_runner.rates.measure import better, measure_rates, rates_worker
 from autoprec_runner.trials.failure import TrialFailedError
 from autoprec_runner.trials.session import Setting, TrialSession
 from autoprec_runner.workload import Workload
@@ -120,7 +120,7 @@ def measure(server: ForkServer, source: str, rounds: int) -> list[Measured]:
             session = stack.enter_context(TrialSession(server, setting, candidate, memory_limit_bytes=8 * 2**30))
             try:
                 session.prepare(timeout_seconds=STARTING_SECONDS)
-                session.observe(steps=2, max_seconds=STARTING_SECONDS, timeout_seconds=min(limit, STARTING_SECONDS))
+                session.observe(steps=1, max_seconds=STARTING_SECONDS, timeout_seconds=min(limit, STARTING_SECONDS))
                 timeout = min(limit, STARTING_SECONDS)
                 session.warm_up(max_steps=8, max_seconds=2.0, timeout_seconds=timeout)
             except TrialFailedError as failure:
@@ -130,7 +130,7 @@ def measure(server: ForkServer, source: str, rounds: int) -> list[Measured]:
                 continue
             found[candidate.precision] = session
             if candidate.precision == "32-true":
-                limit = max(2.0, 10 * CUT_OFF * session.evidence.typical_seconds)
+                limit = max(2.0, 3 * CUT_OFF * session.evidence.typical_seconds)
         _race(found, rounds)
         return [lost.get(each.precision) or _measured(found[each.precision]) for each in CANDIDATES]
 
@@ -146,11 +146,11 @@ def _race(found: dict[str, TrialSession], rounds: int) -> None:
 def _measured(session: TrialSession) -> Measured:
     evidence = session.evidence
     rounds = evidence.rounds[1:] or evidence.rounds
-    # Neighbours only ever add time: the quarter of the fastest rounds is the least disturbed.
-    medians = sorted(statistics.median(each) for each in rounds if each)
+    # Neighbours only ever add time: the fastest tenth of the steps is the least disturbed.
+    steps = sorted(second for each in rounds for second in each)
     return Measured(
         precision=session.candidate.precision,
-        seconds=medians[len(medians) // 4],
+        seconds=steps[len(steps) // 10],
         peak_bytes=evidence.peak_memory_bytes,
     )
 
@@ -274,8 +274,10 @@ def main() -> None:
     else:
         server = shared_forkserver()
         server.is_ready_within(STARTING_SECONDS)
-        rates = tuple(measure_rates("cpu", rates_worker(server, "cpu"), budget_seconds=20.0))
+        rates = measure_rates("cpu", rates_worker(server, "cpu"))
         comparisons = list(measurements(asked.rounds, lambda name: asked.only in name))
+        # Before and after everything else: neighbours come and go, and the faster rate is the device's own.
+        rates = tuple(map(better, rates, measure_rates("cpu", rates_worker(server, "cpu"))))
     if asked.json:
         models = [
             {

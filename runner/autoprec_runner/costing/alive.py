@@ -25,6 +25,10 @@ class AliveMemory:
         self.bytes += size
         self.peak_bytes = max(self.peak_bytes, self.bytes)
 
+    def borrow(self, size: int) -> None:
+        """Take note of memory that an operation allocated for itself and has given back."""
+        self.peak_bytes = max(self.peak_bytes, self.bytes + size)
+
     def reset_peak(self) -> None:
         """Forget peaks so far."""
         self.peak_bytes = self.bytes

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.module_tracker import ModuleTracker
 
 from autoprec_runner.costing.alive import AliveMemory
-from autoprec_runner.costing.operations import Operation, operation
+from autoprec_runner.costing.operations import Operation, operation, scratch_bytes
 from autoprec_runner.prediction.cost import Kind, MomentOfStep, Work
 
 _Key = tuple[str, MomentOfStep, Kind, str]
@@ -39,11 +39,11 @@ class _Sum:
 class Follower(TorchDispatchMode):
     """Sums operations by layer, moment, kind and dtype, and keeps account of the memory that is alive."""
 
-    def __init__(self, tracker: ModuleTracker) -> None:
+    def __init__(self, tracker: ModuleTracker, *, on_cpu: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.memory = AliveMemory()
         self.peaks: dict[MomentOfStep, int] = {}
-        self._tracker = tracker
+        self._tracker, self._on_cpu = tracker, on_cpu
         self._moment: MomentOfStep = "forward"
         self._sums: dict[_Key, _Sum] = defaultdict(_Sum)
 
@@ -78,6 +78,8 @@ class Follower(TorchDispatchMode):
         for each in tree_leaves(result):
             if isinstance(each, Tensor):
                 self.memory.see(each)
+        if self._on_cpu:
+            self.memory.borrow(scratch_bytes(func, args, result))
         return result
 
     def _run(self, function: Any, arguments: Any, keywords: Any) -> Any:

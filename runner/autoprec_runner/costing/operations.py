@@ -42,6 +42,7 @@ _KINDS: dict[str, Kind] = {
     **dict.fromkeys(_GATHERS, "gather"),
     **dict.fromkeys(_RANDOMS, "random"),
 }
+_NAMESPACES = frozenset({"aten", "prim", "profiler"})
 _NOTHING = frozenset({"device", "_local_scalar_dense", "empty", "empty_strided", "new_empty", "lift_fresh", "detach_"})
 """Operations that compute nothing: questions, and memory that is not written."""
 
@@ -58,12 +59,22 @@ class Operation:
     written_bytes: float
 
 
+class UnknownOperationError(Exception):
+    """A kernel of some other library, of which only a trial tells what it does."""
+
+
 def operation(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], result: Any) -> Operation | None:
-    """Return what a call does; None if it computes nothing: a view, a question, empty memory."""
+    """Return what a call does; None if it computes nothing: a view, a question, empty memory.
+
+    Raises:
+        UnknownOperationError: It is none of torch's own.
+    """
+    if function.namespace not in _NAMESPACES:
+        raise UnknownOperationError(f"{function} is no operation of torch's own")
     name = function.overloadpacket.__name__
     inputs, outputs = _tensors((arguments, keywords)), _tensors(result)
     mutates = function._schema.is_mutable  # noqa: SLF001 (the dispatcher's own record; there is no public one)
-    if name in _NOTHING or not outputs or function.namespace != "aten" or _is_view(inputs, outputs, mutates=mutates):
+    if name in _NOTHING or not outputs or _is_view(inputs, outputs, mutates=mutates):
         return None
     flops = _flops(name, function, arguments, keywords, result)
     kind: Kind = "product" if flops else _KINDS.get(name, "pointwise")
@@ -105,6 +116,24 @@ def _flops(name: str, function: Any, arguments: tuple[Any, ...], keywords: dict[
         return _FORMULAS[name](arguments, result)
     formula = flop_registry.get(function.overloadpacket)
     return float(formula(*arguments, **keywords, out_val=result)) if formula else 0.0
+
+
+def scratch_bytes(function: Any, arguments: tuple[Any, ...], result: Any) -> int:
+    """Return what a convolution on a CPU allocates for itself beside its result.
+
+    In float32 and half precision, oneDNN copies tensors into layouts of its own. In float64, which it does not have,
+    torch unfolds the images of the whole batch (ATen/native/ConvolutionMM2d.cpp).
+    """
+    name = function.overloadpacket.__name__
+    if not name.startswith("convolution"):
+        return 0
+    found = _tensors((arguments, result))
+    if found[0].dtype != torch.float64:
+        return sum(map(_nbytes, found))
+    gradient_or_result = found[0] if name == "convolution_backward" else _tensors(result)[0]
+    weight = arguments[2] if name == "convolution_backward" else arguments[1]
+    places = gradient_or_result.numel() // gradient_or_result.shape[1]
+    return int(places * math.prod(weight.shape[1:]) * weight.itemsize)
 
 
 def _convolution(arguments: tuple[Any, ...], result: Any) -> float:

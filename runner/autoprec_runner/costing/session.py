@@ -56,7 +56,7 @@ def workload_cost(
         "sys_path": tuple(sys.path),
         "folder": os.getcwd(),  # noqa: PTH109 (a string that crosses to the child)
         "temporary": str(server.folder / uuid.uuid4().hex),
-        "fuses_updates": device != "cpu",
+        "device": device,
     }
     with _Followed(server, arguments, time.monotonic() + budget_seconds) as followed:
         return followed.cost(precisions)

@@ -1,5 +1,8 @@
 """One step of a task in one precision, followed without computing it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -7,6 +10,7 @@ from torch.optim import Optimizer
 from torch.utils._pytree import tree_leaves
 from torch.utils.module_tracker import ModuleTracker
 
+from autoprec_probe.candidate import Device
 from autoprec_runner.costing.follower import Follower
 from autoprec_runner.costing.skeleton import fake_batch, make_fake, nbytes, skeleton, tensors
 from autoprec_runner.engine import Engine
@@ -14,13 +18,14 @@ from autoprec_runner.prediction.cost import StepCost, StepMemory
 from autoprec_runner.workload.task import Task
 
 
-def step_cost(task: Task, precision: str, *, fuses_updates: bool) -> StepCost:
+def step_cost(task: Task, precision: str, *, device: Device) -> StepCost:
     """Return what the second step of a task does in a precision: by then the optimizer has its state.
 
     Args:
         task: What a step is; its model and batches are left as they are.
         precision: A canonical precision string without a strategy.
-        fuses_updates: Whether torch's optimizers update all parameters in a few operations, as they do on a GPU.
+        device: Where it is going to run. Other than on a CPU, torch's optimizers update all parameters in a few
+            operations, and convolutions need less memory for themselves.
 
     Raises:
         Exception: The step depends on numbers, or its model does something that has no shape rule.
@@ -32,12 +37,28 @@ def step_cost(task: Task, precision: str, *, fuses_updates: bool) -> StepCost:
             engine.mark_forward_method(model, name)
     tracker = ModuleTracker()  # type: ignore[no-untyped-call]
     # Tensors that a module holds without having registered them are few and small: they are taken as they are.
-    with FakeTensorMode(allow_non_fake_inputs=True), tracker, Follower(tracker) as follower:
+    with (
+        _no_fast_path(),
+        FakeTensorMode(allow_non_fake_inputs=True),
+        tracker,
+        Follower(tracker, on_cpu=device == "cpu") as follower,
+    ):
         make_fake(model)
-        steps = _Steps(task, engine, model, follower, fuses_updates=fuses_updates)
+        steps = _Steps(task, engine, model, follower, fuses_updates=device != "cpu")
         steps.run()
         follower.forget()
         return StepCost(precision=precision, memory=steps.run(), work=follower.work)
+
+
+@contextmanager
+def _no_fast_path() -> Iterator[None]:
+    """Let transformer layers run their parts one by one instead of as one operation that tells nothing of them."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(value=False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(value=before)
 
 
 class _Steps:

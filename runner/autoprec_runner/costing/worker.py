@@ -81,7 +81,7 @@ class Worker:
         if self._task is None:
             self.describe()
         assert self._task is not None, "describe() has resolved it"
-        return step_cost(self._task, precision, fuses_updates=self._arguments["fuses_updates"]).model_dump(mode="json")
+        return step_cost(self._task, precision, device=self._arguments["device"]).model_dump(mode="json")
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

@@ -1,16 +1,14 @@
 """Measuring the rates of a device of this machine, and keeping them."""
 
-import time
-
 from autoprec_probe.candidate import Device
 from autoprec_probe.profile import HardwareProfile
 from autoprec_runner.isolation.forkserver import shared_forkserver
 from autoprec_runner.isolation.neighbours import busy_cores
 from autoprec_runner.rates.kept import KeptRates, RateRecord, record_of
-from autoprec_runner.rates.measure import BUDGET_SECONDS, measure_rates, rates_worker
+from autoprec_runner.rates.measure import measure_rates, rates_worker
 
-_LEAST_SECONDS = 3.0
-"""What rates get even where loading torch took nearly all of the time."""
+_LOADING_SECONDS = 60.0
+"""Longer than loading torch takes; what is looked for before would be our own work."""
 
 
 def measure_and_keep(profile: HardwareProfile, device: Device, kept: KeptRates | None = None) -> RateRecord:
@@ -20,11 +18,10 @@ def measure_and_keep(profile: HardwareProfile, device: Device, kept: KeptRates |
         TrialError: Child processes cannot be had here, or torch is missing.
         OSError: The record cannot be written.
     """
-    started = time.monotonic()
     server = shared_forkserver()
-    busy = busy_cores() if server.is_ready_within(BUDGET_SECONDS) else 0.0
-    left = max(_LEAST_SECONDS, BUDGET_SECONDS - (time.monotonic() - started))
-    rates = tuple(measure_rates(device, rates_worker(server, device), budget_seconds=left))
+    server.is_ready_within(_LOADING_SECONDS)
+    busy = busy_cores()
+    rates = measure_rates(device, rates_worker(server, device))
     record = record_of(profile, device, rates, busy_cores=busy)
     (kept or KeptRates()).save(record)
     return record

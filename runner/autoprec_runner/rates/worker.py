@@ -64,10 +64,10 @@ def _product(device: torch.device, dtype: torch.dtype, size: int) -> Callable[[]
 
 
 def typical_seconds(operation: Callable[[], object], device: torch.device, max_seconds: float) -> float:
-    """Return how long one call takes: the median of the faster half of the samples, after a warm-up.
+    """Return how long one call takes when nothing disturbs it, after a warm-up.
 
-    Other programs on the same cores only ever add time. The faster half is what the device itself takes, as long as
-    they leave it alone half of the time.
+    That is the sample at the fastest eighth: other programs on the same cores only ever add time, and a single fastest
+    sample could be a quirk of the clock.
     """
     synchronize = torch.get_device_module(device).synchronize
     started = time.perf_counter()
@@ -77,8 +77,7 @@ def typical_seconds(operation: Callable[[], object], device: torch.device, max_s
     samples = [first]
     while len(samples) < _MOST_SAMPLES and time.perf_counter() - started + repeats * first < max_seconds:
         samples.append(_timed(operation, repeats, synchronize))
-    faster = sorted(samples)[: max(1, len(samples) // 2)]
-    return faster[len(faster) // 2]
+    return sorted(samples)[len(samples) // 8]
 
 
 def _timed(operation: Callable[[], object], repeats: int, synchronize: Callable[[], None]) -> float:

@@ -19,7 +19,7 @@ SIDE, KERNEL, CHANNELS, FILTERS, GROUPS = 10, 3, 4, 8, 2
 def cost(model: nn.Module, batch: Any, precision: str = "32-true", mode: Any = "train") -> StepCost:
     loss: Callable[[Any, Any], Tensor] = lambda output, _: output.square().mean()  # noqa: E731 (one line of a table)
     workload = Workload(model=model, batch=batch, loss=loss if mode == "train" else None, mode=mode)
-    return step_cost(resolve(workload), precision, fuses_updates=False)
+    return step_cost(resolve(workload), precision, device="cpu")
 
 
 def flops(step: StepCost, moment: str) -> float:
@@ -50,7 +50,12 @@ ATTENTION = 2 * 2 * B * HEADS * T * T * WIDTH
         # The first layer's inputs need no gradient: backward multiplies once where others do twice.
         (nn.Linear(I, O), torch.randn(B, I), LINEAR, LINEAR),
         (nn.Sequential(nn.Linear(I, O), nn.Linear(O, O)), torch.randn(B, I), LINEAR * 3, LINEAR * 5),
-        (nn.Conv2d(CHANNELS, FILTERS, KERNEL, padding=1), torch.randn(B, CHANNELS, SIDE, SIDE), CONVOLUTION, CONVOLUTION),
+        (
+            nn.Conv2d(CHANNELS, FILTERS, KERNEL, padding=1),
+            torch.randn(B, CHANNELS, SIDE, SIDE),
+            CONVOLUTION,
+            CONVOLUTION,
+        ),
         (
             nn.Conv2d(CHANNELS, FILTERS, KERNEL, padding=1, groups=GROUPS),
             torch.randn(B, CHANNELS, SIDE, SIDE),

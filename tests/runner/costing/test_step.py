@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from autoprec_probe.candidate import Device
 from autoprec_runner.costing.session import workload_cost
 from autoprec_runner.costing.step import step_cost
 from autoprec_runner.engine import Engine
@@ -16,6 +17,7 @@ from autoprec_runner.workload import Workload
 from autoprec_runner.workload.factory import FactorySource
 from autoprec_runner.workload.task import Task, resolve
 
+DEVICES: tuple[Device, ...] = ("cpu", "cuda")
 PRECISIONS = ("32-true", "64-true", "bf16-true", "bf16-mixed", "16-mixed", "16-true")
 FACTORIES = """
 import torch
@@ -89,7 +91,7 @@ def size(tensors: list[Tensor]) -> int:
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", MODELS)
 def test_weights_gradients_and_optimizer_state_are_as_large_as_real_ones(name: str, precision: str) -> None:
-    memory = step_cost(task(MODELS[name]()), precision, fuses_updates=False).memory
+    memory = step_cost(task(MODELS[name]()), precision, device="cpu").memory
     expected = real_parts(task(MODELS[name]()), precision)
     assert expected == (memory.weights_bytes, memory.gradients_bytes, memory.optimizer_bytes)
 
@@ -109,13 +111,13 @@ def test_activations_are_what_autograd_saves(name: str) -> None:
     assert of.loss_of is not None
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         loss = of.loss_of(of.model, of.batches[0])
-    memory = step_cost(task(MODELS[name]()), "32-true", fuses_updates=False).memory
+    memory = step_cost(task(MODELS[name]()), "32-true", device="cpu").memory
     # Beside what is saved, the loss itself is alive.
     assert sum(saved.values()) + loss.untyped_storage().nbytes() == memory.activations_bytes
 
 
 def test_inference_keeps_nothing_for_a_backward() -> None:
-    memory = step_cost(task(MODELS["mlp"](), mode="inference"), "32-true", fuses_updates=False).memory
+    memory = step_cost(task(MODELS["mlp"](), mode="inference"), "32-true", device="cpu").memory
     assert (0, 0, 0) == (memory.gradients_bytes, memory.optimizer_bytes, memory.activations_bytes)
     assert memory.peak_bytes > memory.weights_bytes
 
@@ -123,7 +125,7 @@ def test_inference_keeps_nothing_for_a_backward() -> None:
 def test_following_a_step_leaves_the_model_as_it_was() -> None:
     of = task(MODELS["norms"]())
     before = {name: each.clone() for name, each in of.model.state_dict().items()}
-    step_cost(of, "bf16-true", fuses_updates=False)
+    step_cost(of, "bf16-true", device="cpu")
     after = of.model.state_dict()
     assert all(torch.equal(each, after[name]) for name, each in before.items())
     assert all(each.grad is None for each in of.model.parameters())
@@ -131,8 +133,8 @@ def test_following_a_step_leaves_the_model_as_it_was() -> None:
 
 def test_a_fused_update_starts_fewer_operations() -> None:
     counts = [
-        sum(each.count for each in step_cost(task(MODELS["mlp"]()), "32-true", fuses_updates=fuses).work if each.moment == "update")
-        for fuses in (False, True)
+        sum(each.count for each in step_cost(task(MODELS["mlp"]()), "32-true", device=device).work if each.moment == "update")
+        for device in DEVICES
     ]  # fmt: skip
     assert counts[0] > counts[1]
 

@@ -39,7 +39,9 @@ def known(found: Rates | None) -> Rates:
 
 def test_measured_rates_are_found_by_dtype_and_matmul_precision() -> None:
     rates = known(measured_rates(MEASURED, "cpu", memory_bytes=None))
-    asked = [rates.product_rate(*each) for each in (("float32", "highest"), ("float32", "medium"), ("float16", "highest"))]  # type: ignore[arg-type]
+    asked = [
+        rates.product_rate(*each) for each in (("float32", "highest"), ("float32", "medium"), ("float16", "highest"))
+    ]  # type: ignore[arg-type]
     assert [0.2e12, 0.3e12, None] == asked
 
 
