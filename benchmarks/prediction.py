@@ -169,7 +169,7 @@ def rank_correlation(ours: list[float], theirs: list[float]) -> float:
     ranks = [[sorted(each).index(value) for value in each] for each in (ours, theirs)]
     count = len(ours)
     apart = sum((one - other) ** 2 for one, other in zip(*ranks, strict=True))
-    return 1 - 6 * apart / (count * (count**2 - 1))
+    return float(1 - 6 * apart / (count**3 - count))
 
 
 def report(comparisons: list[Comparison], rates: tuple[MeasuredRate, ...], profile: HardwareProfile) -> None:
@@ -178,7 +178,8 @@ def report(comparisons: list[Comparison], rates: tuple[MeasuredRate, ...], profi
     assert known is not None, "the rates of fp32 were measured"
     hits, spearman, memory_errors, speed_errors, step_errors = 0, [], [], [], []
     print(
-        "| model | precision | step, predicted | measured | speed-up, predicted | measured | peak, predicted | measured |"
+        "| model | precision | step, predicted | measured | speed-up, predicted | measured "
+        "| peak, predicted | measured |",
     )
     print("|---|---|--:|--:|--:|--:|--:|--:|")
     for each in comparisons:
@@ -223,7 +224,8 @@ def _quantiles(errors: list[float]) -> str:
     apart = sorted(map(abs, errors))
     median, nine_of_ten = apart[len(apart) // 2], apart[min(len(apart) - 1, math.ceil(0.9 * len(apart)) - 1)]
     bias = math.exp(statistics.median(errors))
-    return f"off by a factor of {math.exp(median):.2f} in the median, {math.exp(nine_of_ten):.2f} for nine of ten, bias {bias:.2f}"
+    apart_by = f"{math.exp(median):.2f} in the median, {math.exp(nine_of_ten):.2f} for nine of ten"
+    return f"off by a factor of {apart_by}; predicted over measured is {bias:.2f} in the median"
 
 
 def _row(guess: Prediction, found: Measured, reference: float | None) -> str:

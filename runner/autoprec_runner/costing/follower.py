@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch import Tensor
 from torch.utils.module_tracker import ModuleTracker
 
 from autoprec_runner.costing.alive import AliveMemory
@@ -94,5 +94,4 @@ class Follower(TorchDispatchMode):
     def _layer(self) -> str:
         if self._moment == "update":
             return ""
-        innermost = max(self._tracker.parents - {_NOT_A_MODULE}, key=lambda name: name.count("."), default="")
-        return innermost
+        return max(self._tracker.parents - {_NOT_A_MODULE}, key=lambda name: name.count("."), default="")

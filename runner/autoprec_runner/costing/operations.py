@@ -14,34 +14,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from autoprec_runner.costing.kinds import KINDS
 from autoprec_runner.prediction.cost import Kind
 
-_FUNCTIONS = (
-    "acos asin atan cos cosh elu elu_backward erf erfinv exp exp2 expm1 gelu gelu_backward hardswish log log10 log1p "
-    "log2 logit log_sigmoid_forward log_sigmoid_backward mish mish_backward pow rsqrt sigmoid sigmoid_backward silu "
-    "silu_backward sin sinh softplus softplus_backward sqrt sqrt_ tan tanh tanh_backward xlogy _foreach_sqrt"
-).split()
-_NORMALIZATIONS = (
-    "_batch_norm_with_update _log_softmax _log_softmax_backward_data _native_batch_norm_legit _softmax "
-    "_softmax_backward_data avg_pool2d avg_pool2d_backward batch_norm_backward logsumexp max_pool2d_with_indices "
-    "max_pool2d_with_indices_backward native_batch_norm native_batch_norm_backward native_group_norm "
-    "native_group_norm_backward native_layer_norm native_layer_norm_backward _fused_rms_norm _fused_rms_norm_backward"
-).split()
-_MOVEMENTS = (
-    "_foreach_copy_ _foreach_zero_ _to_copy cat clone constant_pad_nd copy copy_ empty_like fill_ flip full full_like "
-    "new_zeros ones ones_like repeat roll select_backward slice_backward stack zero_ zeros zeros_like"
-).split()
-_GATHERS = (
-    "embedding embedding_dense_backward gather index index_put index_put_ index_select scatter scatter_add".split()
-)
-_RANDOMS = "bernoulli bernoulli_ native_dropout normal_ rand rand_like randint randn randn_like uniform_".split()
-_KINDS: dict[str, Kind] = {
-    **dict.fromkeys(_FUNCTIONS, "function"),
-    **dict.fromkeys(_NORMALIZATIONS, "normalization"),
-    **dict.fromkeys(_MOVEMENTS, "movement"),
-    **dict.fromkeys(_GATHERS, "gather"),
-    **dict.fromkeys(_RANDOMS, "random"),
-}
 _NAMESPACES = frozenset({"aten", "prim", "profiler"})
 _NOTHING = frozenset({"device", "_local_scalar_dense", "empty", "empty_strided", "new_empty", "lift_fresh", "detach_"})
 """Operations that compute nothing: questions, and memory that is not written."""
@@ -77,7 +52,7 @@ def operation(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     if name in _NOTHING or not outputs or _is_view(inputs, outputs, mutates=mutates):
         return None
     flops = _flops(name, function, arguments, keywords, result)
-    kind: Kind = "product" if flops else _KINDS.get(name, "pointwise")
+    kind: Kind = "product" if flops else KINDS.get(name, "pointwise")
     written = sum(map(_nbytes, outputs))
     return Operation(
         kind=kind,
@@ -138,13 +113,13 @@ def scratch_bytes(function: Any, arguments: tuple[Any, ...], result: Any) -> int
 
 def _convolution(arguments: tuple[Any, ...], result: Any) -> float:
     inputs, weight, transposed = arguments[0], arguments[1], arguments[6]
-    return 2.0 * (inputs if transposed else result).numel() * math.prod(weight.shape[1:])
+    return float(2 * (inputs if transposed else result).numel() * math.prod(weight.shape[1:]))
 
 
 def _convolution_backward(arguments: tuple[Any, ...], _: Any) -> float:
     gradient, inputs, weight, transposed, wanted = (arguments[index] for index in (0, 1, 2, 7, 10))
-    once = 2.0 * (inputs if transposed else gradient).numel() * math.prod(weight.shape[1:])
-    return once * (wanted[0] + wanted[1])
+    once = 2 * (inputs if transposed else gradient).numel() * math.prod(weight.shape[1:])
+    return float(once * sum(wanted[:2]))
 
 
 def _attention(arguments: tuple[Any, ...], _: Any) -> float:
@@ -166,8 +141,8 @@ def _attended(query: Tensor, key: Tensor, value: Tensor) -> float:
 def _recurrent(arguments: tuple[Any, ...], _: Any) -> float:
     """Return the products of one layer of an LSTM: inputs [T, B, I] and states [B, H] with four gates' weights."""
     inputs, from_input, from_state = arguments[0], arguments[1], arguments[2]
-    rows = inputs.numel() / inputs.shape[-1]
-    return 2.0 * rows * (from_input.numel() + from_state.numel())
+    rows = inputs.numel() // inputs.shape[-1]
+    return float(2 * rows * (from_input.numel() + from_state.numel()))
 
 
 def _recurrent_backward(arguments: tuple[Any, ...], result: Any) -> float:

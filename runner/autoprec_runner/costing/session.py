@@ -6,7 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -104,7 +104,7 @@ class _Followed:
             self._child.close()
             self._child = None
 
-    def __enter__(self) -> "_Followed":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -23,7 +23,9 @@ def make_fake(model: nn.Module) -> None:
     """
     made: dict[int, Tensor] = {}
     for module in model.modules():
-        for held in (module._parameters, module._buffers):  # noqa: SLF001 (setattr would refuse to replace a tensor)
+        # setattr would refuse to replace a tensor.
+        stores: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)  # noqa: SLF001
+        for held in stores:
             for name, tensor in held.items():
                 if tensor is not None:
                     held[name] = made.setdefault(id(tensor), made.get(id(tensor), _empty(tensor, "cpu")))

@@ -35,7 +35,7 @@ def step_cost(task: Task, precision: str, *, device: Device) -> StepCost:
     for name in task.entry_points:
         if name != "forward":
             engine.mark_forward_method(model, name)
-    tracker = ModuleTracker()  # type: ignore[no-untyped-call]
+    tracker = ModuleTracker()
     # Tensors that a module holds without having registered them are few and small: they are taken as they are.
     with (
         _no_fast_path(),

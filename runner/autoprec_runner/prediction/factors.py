@@ -1,7 +1,7 @@
 """What separates data sheets and micro-benchmarks from the steps of real models: a few numbers for each kind of device.
 
-They were fitted once to the ratios of predicted to measured steps that `benchmarks/prediction.py` prints, over all of
-its models together; none is for one model. They are no facts of hardware, and the spread says how far off they leave us.
+They were fitted once to the ratios of predicted to measured steps that `benchmarks/prediction.py` prints, over all its
+models together; none is for one model. They are no facts of hardware, and the spread says how far off they leave us.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Factors:
     copy_share: float
     """Share of the rate of a plain copy that other operations reach."""
     launches: float
-    """What starting an operation of a model takes, in launches of a product: Python, dispatcher and autograd included."""
+    """What starting an operation of a model takes, in launches of a product: Python and autograd are in it."""
     surroundings_bytes: int
     """What libraries allocate for themselves during the first steps."""
 

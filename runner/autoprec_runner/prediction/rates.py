@@ -44,7 +44,7 @@ class Rates:
             return 1e9 * (above[0] if above else below[-1])[1]
         (small, fast), (large, slow) = below[-1], above[0]
         share = math.log(touched_bytes / small) / math.log(large / small)
-        return 1e9 * fast ** (1 - share) * slow**share
+        return 1e9 * math.exp((1 - share) * math.log(fast) + share * math.log(slow))
 
 
 def measured_rates(

@@ -18,8 +18,8 @@ from autoprec_service.policy.risk import is_reference, numeric_risk
 from autoprec_service.recommendation import Alternative, Ratio, Recommendation, Rejected
 
 CONFIDENCE: dict[RateBasis, float] = {"measured": 0.5, "catalogue": 0.35, "estimated": 0.2}
-"""The most that a prediction is trusted, by where the rates come from. `benchmarks/prediction.py` calibrates the first on
-the machine that it runs on; the others have no measurement behind them, and none of them knows of stability."""
+"""The most that a prediction is trusted, by where the rates come from. `benchmarks/prediction.py` calibrates the first
+on the machine that it runs on; the others have no measurement behind them, and none of them knows of stability."""
 _RISKY = {
     "train": frozenset({"bf16-true", "16-true"}),
     "inference": frozenset({"16-true"}),

@@ -38,8 +38,9 @@ def test_nothing_is_known_of_a_machine_that_was_not_measured(kept: KeptRates) ->
 
 @pytest.mark.usefixtures("record")
 @pytest.mark.parametrize(
-    ("torch", "cores", "environment"), [("2.14.0", 4, {}), ("2.13.0+cpu", 8, {}), ("2.13.0+cpu", 4, {"OMP_NUM_THREADS": "1"})]
-)  # fmt: skip
+    ("torch", "cores", "environment"),
+    [("2.14.0", 4, {}), ("2.13.0+cpu", 8, {}), ("2.13.0+cpu", 4, {"OMP_NUM_THREADS": "1"})],
+)
 def test_other_circumstances_have_rates_of_their_own(
     kept: KeptRates, torch: str, cores: int, environment: dict[str, str]
 ) -> None:
