@@ -105,7 +105,7 @@ class MeasuredRate(_Fact):
 
     device: Device
     operation: Literal["matmul", "copy", "launch"]
-    """A product of large matrices, a copy, or the smallest product, whose time is what starting it takes."""
+    """A product of large matrices, a copy, or a product so small that its time is what starting it takes."""
     dtype: str
     """torch's name without its prefix, such as `bfloat16`."""
     matmul_precision: MatmulPrecision = "highest"
@@ -115,7 +115,7 @@ class MeasuredRate(_Fact):
     gbytes_per_second: float | None = None
     """10^9 bytes read and written a second, for a copy."""
     touched_bytes: int | None = None
-    """The memory that a copy went through: what fits into a cache is copied faster."""
+    """The memory that a copy or a launch went through: what fits into a cache is copied faster."""
     seconds: float | None = None
     """How long it takes to start an operation, for a launch."""
     error: str | None = None

@@ -52,6 +52,7 @@ def instruction_set_rates(cpu: Cpu) -> Rates:
         basis="estimated",
         tflops=tflops,
         copies=((_CACHED_BYTES, _CACHED * memory), (_UNCACHED_BYTES, memory)),
-        launch_seconds={"float32": 2e-6, "bfloat16": 4e-6, "float16": 4e-6, "float64": 2e-6},
+        launch_seconds=2e-6,
+        product_launch_seconds={"float32": 8e-6, "bfloat16": 15e-6, "float16": 15e-6, "float64": 8e-6},
         memory_bytes=cpu.memory_limit_bytes or cpu.memory_total_bytes,
     )

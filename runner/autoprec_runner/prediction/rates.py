@@ -25,8 +25,10 @@ class Rates:
     """10^12 multiplications and additions of products a second."""
     copies: tuple[tuple[float, float], ...]
     """Pairs of touched bytes and 10^9 bytes a second, the smallest first: what fits into a cache is copied faster."""
-    launch_seconds: Mapping[str, float] = field(default_factory=dict)
-    """What starting a product takes, by dtype."""
+    launch_seconds: float | None = None
+    """What starting the smallest operation takes."""
+    product_launch_seconds: Mapping[str, float] = field(default_factory=dict)
+    """What starting a product takes that goes to its library and to several threads, by dtype."""
     memory_bytes: int | None = None
     """What the device has, or what this process may use of it."""
 
@@ -58,15 +60,23 @@ def measured_rates(
     tflops = {(each.dtype, each.matmul_precision): each.tflops for each in own if each.tflops}
     copies: dict[float, list[float]] = {}
     for each in own:
-        if each.gbytes_per_second and each.touched_bytes:
+        if each.operation == "copy" and each.gbytes_per_second and each.touched_bytes:
             copies.setdefault(each.touched_bytes, []).append(each.gbytes_per_second)
     if ("float32", "highest") not in tflops or not copies:
         return None
+    launches = [each.seconds for each in own if each.operation == "launch" and each.seconds]
     return Rates(
         device=device,
         basis="measured",
         tflops=tflops,
         copies=tuple((touched, max(found)) for touched, found in sorted(copies.items())),
-        launch_seconds={each.dtype: each.seconds for each in own if each.operation == "launch" and each.seconds},
+        launch_seconds=min(launches, default=None),
+        product_launch_seconds=_product_launches(own),
         memory_bytes=memory_bytes,
     )
+
+
+def _product_launches(rates: Iterable[MeasuredRate]) -> dict[str, float]:
+    """Return the start of the larger of the launched products, by dtype."""
+    found = sorted((each for each in rates if each.operation == "launch"), key=lambda each: each.touched_bytes or 0)
+    return {each.dtype: each.seconds for each in found if each.seconds}

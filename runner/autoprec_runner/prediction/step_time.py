@@ -14,6 +14,8 @@ from autoprec_runner.prediction.rates import Rates
 
 _DEFAULT_LAUNCH_SECONDS = 5e-6
 """About what starting a kernel takes on a GPU, from Python (NVIDIA's guides speak of 3 to 10 µs)."""
+_PARALLEL_ELEMENTS = 32_768
+"""From how many elements on ATen uses several threads (at::internal::GRAIN_SIZE)."""
 _DOUBLE = 2.0
 
 
@@ -60,10 +62,16 @@ class _Clock:
 
     def starting(self, work: Work) -> float:
         """Return the seconds that starting so many operations takes."""
-        launches = self._rates.launch_seconds
-        general = launches.get("float32", _DEFAULT_LAUNCH_SECONDS)
-        more = max(0.0, launches.get(work.dtype, general) - general) if work.kind == "product" else 0.0
-        return work.count * (self._factors.launches * general + more)
+        general = self._rates.launch_seconds or _DEFAULT_LAUNCH_SECONDS
+        return work.count * (self._factors.launches * general + max(0.0, self._library_start(work) - general))
+
+    def _library_start(self, work: Work) -> float:
+        """Return what a product takes to start in its library, and large arithmetic on several threads of a CPU."""
+        launches = self._rates.product_launch_seconds
+        if work.kind == "product":
+            return launches.get(work.dtype, 0.0)
+        is_parallel = self._rates.device == "cpu" and work.elements >= _PARALLEL_ELEMENTS * work.count
+        return launches.get("float32", 0.0) if is_parallel else 0.0
 
     def _arithmetic(self, work: Work) -> float:
         if work.kind == "product":

@@ -124,9 +124,9 @@ class _Meter:
         answer = self._ask(subject, _COPY_SECONDS)
         if "error" in answer:
             return {"error": f"torch refuses: {answer['error']}"}
-        if subject.touched_bytes is None:
+        if subject.operation == "launch":
             return {"seconds": answer["seconds"]}
-        return {"gbytes_per_second": subject.touched_bytes / answer["seconds"] / 1e9}
+        return {"gbytes_per_second": (subject.touched_bytes or 0) / answer["seconds"] / 1e9}
 
     def _climb(self, subject: Subject) -> dict[str, Any]:
         """Multiply ever larger matrices until a product takes long; the best of their rates counts."""
@@ -153,6 +153,7 @@ class _Meter:
             "operation": subject.operation,
             "dtype": subject.dtype,
             "matmul_precision": subject.matmul_precision,
+            "size": subject.size,
             "touched_bytes": subject.touched_bytes,
             "max_seconds": seconds,
             **more,

@@ -12,7 +12,6 @@ SAMPLE_SECONDS = 0.004
 """One sample repeats a short operation for about so long: a clock's ticks and a synchronisation do not count then."""
 _MOST_REPEATS = 4096
 _MOST_SAMPLES = 64
-_LAUNCHED_SIZE = 16
 _INT8 = 127
 
 
@@ -42,7 +41,7 @@ def _operation(device: torch.device, request: dict[str, Any]) -> Callable[[], ob
     if request["operation"] == "copy":
         return _copy(device, dtype, request["touched_bytes"])
     torch.set_float32_matmul_precision(request["matmul_precision"])
-    return _product(device, dtype, request.get("size", _LAUNCHED_SIZE))
+    return _product(device, dtype, request["size"])
 
 
 def _copy(device: torch.device, dtype: torch.dtype, touched_bytes: int) -> Callable[[], object]:

@@ -1,5 +1,6 @@
 """The time of a step, by table: every figure can be had by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ RATES = Rates(
     basis="measured",
     tflops={("float32", "highest"): 10.0, ("float32", "high"): 50.0, ("bfloat16", "highest"): 100.0},
     copies=((1.0, 1000.0),),
-    launch_seconds={"float32": 4e-6, "bfloat16": 6e-6},
+    launch_seconds=4e-6,
+    product_launch_seconds={"float32": 4e-6, "bfloat16": 6e-6},
 )
 FACTORS = factors_of("cuda")
 
@@ -66,6 +68,13 @@ def test_every_operation_has_to_be_started() -> None:
 def test_a_product_whose_start_takes_longer_takes_so_much_more() -> None:
     found = parts(step(dtype="bfloat16", count=10)).starting
     assert pytest.approx(10 * (FACTORS.launches * 4e-6 + 2e-6)) == found
+
+
+@pytest.mark.parametrize(("elements", "more"), [(32_767, 0.0), (32_768, 16e-6)])
+def test_arithmetic_that_takes_several_threads_of_a_cpu_wakes_them(elements: float, more: float) -> None:
+    rates = replace(RATES, device="cpu", product_launch_seconds={"float32": 20e-6})
+    found = time_parts(step(kind="pointwise", elements=elements), rates, Candidate(precision="32-true"))
+    assert pytest.approx(factors_of("cpu").launches * 4e-6 + more) == found.starting
 
 
 def test_the_update_is_told_apart() -> None:

@@ -44,7 +44,7 @@ class FakeChild:
             if dtype == "float64":
                 raise ChildEndedError("The process was ended by SIGSEGV.", exit_code=-11)
             return {"seconds": request["touched_bytes"] / 20e9}
-        size = request.get("size", 16)
+        size = request["size"]
         return {"seconds": STARTING_SECONDS + 2 * size**3 / GFLOPS[dtype]}
 
     def close(self) -> None:
@@ -63,6 +63,9 @@ def measured() -> Callable[..., dict[tuple[str, ...], MeasuredRate]]:
 
         found = measure_rates("cpu", start, budget_seconds=budget_seconds, clock=clock)
         assert all(each.closed for each in children)
+        assert len(found) == len(
+            {(each.operation, each.dtype, each.matmul_precision, each.touched_bytes) for each in found}
+        )
         return {(each.operation, each.dtype, each.matmul_precision): each for each in found}
 
     return run
@@ -96,7 +99,7 @@ def test_what_torch_refuses_says_so(measured: Callable[..., Any]) -> None:
 
 
 def test_starting_a_product_is_a_rate_of_its_own(measured: Callable[..., Any]) -> None:
-    assert pytest.approx(STARTING_SECONDS, rel=0.1) == measured()["launch", "float32", "highest"].seconds
+    assert pytest.approx(STARTING_SECONDS, rel=0.2) == measured()["launch", "float32", "highest"].seconds
 
 
 def test_what_there_was_no_time_for_says_so(measured: Callable[..., Any]) -> None:
