@@ -61,7 +61,8 @@ def recommend_predicted(
     """Return what follows from predictions; no precision where nothing does, and `reasons` say why.
 
     A candidate is recommended only if it runs natively, fits into memory at the upper end of what is predicted, is not
-    risky, and is better than `32-true` also at the lower end. Otherwise `32-true` is, if it fits itself.
+    risky, and is better than `32-true`, and than every safer candidate, also at the lower end. Otherwise `32-true` is,
+    if it fits itself.
 
     Args:
         predictions: One for each candidate, the reference among them.
@@ -141,6 +142,10 @@ class _Judged:
             return f"it may not fit: up to {size(peak.high)} of {size(limit)}"
         return None
 
+    def risk(self) -> tuple[tuple[int, int], str]:
+        """Return where it stands in numeric risk, the safest first."""
+        return numeric_risk(self.prediction.candidate), self.name
+
     def order(self) -> tuple[float, tuple[int, int]]:
         """Return where it stands among alternatives, the fastest first."""
         speedup = self.prediction.speedup
@@ -150,7 +155,9 @@ class _Judged:
         """Return it as one that was not chosen."""
         seconds = self.prediction.step_seconds
         time = "time unknown" if seconds is None else f"about {duration(seconds.value)} a step"
-        why = self.doubt or "no clear gain over what is recommended, by what is predicted"
+        slower = self.prediction.speedup is not None and self.prediction.speedup.high < 1
+        no_gain = "slower than 32-true" if slower else "no gain beyond the uncertainty over what is recommended"
+        why = self.doubt or no_gain
         return Alternative(
             candidate=self.prediction.candidate,
             speedup=_ratio(self.prediction.speedup),
@@ -165,29 +172,27 @@ class _Judged:
 
 
 def _pick(judged: Sequence[_Judged], reference: _Judged | None, objective: Objective) -> _Judged | None:
-    """Return who is recommended: the clear winner, else the reference."""
+    """Return who is recommended: a riskier one only where it is better than the safer beyond the uncertainty."""
     if reference is None or objective == "energy":
         return None
     fit = [each for each in judged if each.rejection is None and each.doubt is None]
-    others = [each for each in fit if each is not reference and _is_clearly_better(each, reference, objective)]
-    if others:
-        return max(others, key=lambda each: _gain(each, reference, objective))
-    return reference if reference in fit else None
+    pick = reference if reference in fit else None
+    for each in sorted((one for one in fit if one is not reference), key=_Judged.risk):
+        if _beats(each, pick or reference, objective):
+            pick = each
+    return pick
 
 
-def _is_clearly_better(one: _Judged, reference: _Judged, objective: Objective) -> bool:
-    speedup = one.prediction.speedup
+def _beats(one: _Judged, other: _Judged, objective: Objective) -> bool:
+    """Return whether one candidate is better than another also at the lower end of what is predicted."""
+    less = _memory_ratio(one, other)
     if objective == "memory":
-        share = _memory_ratio(one, reference)
-        return share is not None and share < _CLEARLY_LESS
-    return speedup is not None and speedup.low > 1
-
-
-def _gain(one: _Judged, reference: _Judged, objective: Objective) -> tuple[float, tuple[int, ...]]:
-    speed = one.prediction.speedup.value if one.prediction.speedup else 0.0
-    less = 1 / (_memory_ratio(one, reference) or 1.0)
-    safety = tuple(-each for each in numeric_risk(one.prediction.candidate))
-    return {"throughput": speed, "memory": less}.get(objective, (speed * less) ** 0.5), safety
+        return less is not None and less < _CLEARLY_LESS
+    ours, theirs = one.prediction.speedup, other.prediction.speedup
+    if ours is None or theirs is None:
+        return False
+    faster = ours.low / theirs.value
+    return faster > 1 if objective == "throughput" else less is not None and faster / less > 1
 
 
 def _confidence(pick: _Judged, judged: Sequence[_Judged]) -> float:

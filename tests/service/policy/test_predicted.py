@@ -99,6 +99,17 @@ def test_numbers_that_often_go_wrong_are_never_the_answer(precision: str, mode: 
         assert "often go wrong" in found.alternatives[0].note
 
 
+@pytest.mark.parametrize(("speed", "expected"), [(2.2, "bf16-mixed"), (2.6, "16-mixed")])
+def test_a_riskier_one_has_to_be_better_than_a_safer_one_beyond_the_uncertainty(speed: float, expected: str) -> None:
+    assert expected == answer(FP32, BF16, prediction("16-mixed", speed)).precision
+
+
+@pytest.mark.parametrize(("memory", "expected"), [(0.7, "bf16-mixed"), (0.99, "32-true")])
+def test_the_objective_balanced_weighs_both(memory: float, expected: str) -> None:
+    found = answer(FP32, prediction("bf16-mixed", 1.2, memory=memory), objective="balanced")
+    assert expected == found.precision
+
+
 def test_what_was_not_verified_is_said_with_the_way_to_verify_it() -> None:
     told = " ".join(answer(FP32, BF16).reasons)
     assert "Nothing was run" in told
