@@ -216,7 +216,8 @@ def report(comparisons: list[Comparison], rates: tuple[MeasuredRate, ...], profi
     worst = max(memory_errors, key=abs)
     print(
         f"peak memory: within 20 % for {within} of {len(memory_errors)}, median error "
-        f"{100 * statistics.median(map(abs, memory_errors)):.0f} %, worst {100 * worst:+.0f} %",
+        f"{100 * statistics.median(map(abs, memory_errors)):.0f} %, worst {100 * worst:+.0f} %; "
+        f"{_quantiles([math.log(1 + one) for one in memory_errors])}",
     )
 
 

@@ -70,13 +70,14 @@ def _memory(cost: WorkloadCost, step: StepCost, rates: Rates) -> MemoryParts:
     beyond = max(0, memory.peak_bytes - held)
     activations = min(beyond, memory.activations_bytes) if memory.peak_moment != "update" else 0
     gradients = min(beyond - activations, memory.gradients_bytes)
-    surroundings = factors_of(rates.device).surroundings_bytes + (cost.host_bytes if rates.device == "cpu" else 0)
+    factors = factors_of(rates.device)
+    surroundings = factors.surroundings_bytes + (cost.host_bytes if rates.device == "cpu" else 0)
     return MemoryParts(
         weights=memory.weights_bytes,
         gradients=gradients,
         optimizer=memory.optimizer_bytes,
         activations=activations,
-        temporary=beyond - activations - gradients,
+        temporary=beyond - activations - gradients + round(factors.waste * beyond),
         batches=cost.batches_bytes,
         surroundings=surroundings,
     )

@@ -40,6 +40,7 @@ class MemoryParts(_Record):
     optimizer: int
     activations: int
     temporary: int
+    """What single operations need for themselves, and what the allocator wastes."""
     batches: int
     surroundings: int
     """Libraries and what they allocate for themselves."""

@@ -68,7 +68,8 @@ def test_the_parts_of_the_peak_are_those_of_the_step(
     parts = one("32-true", cost(step("32-true", "float32", moment=moment))).memory_parts
     assert parts is not None
     expected = {
-        "weights": 10, "gradients": gradients, "optimizer": 20, "activations": activations, "temporary": temporary,
+        "weights": 10, "gradients": gradients, "optimizer": 20, "activations": activations,
+        "temporary": temporary + round(factors_of("cpu").waste * 66),
         "batches": 16, "surroundings": 1000 + factors_of("cpu").surroundings_bytes,
     }  # fmt: skip
     assert expected == dict(parts)
