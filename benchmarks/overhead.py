@@ -1,8 +1,9 @@
-"""What a precision costs beside plain PyTorch: autoprec's Engine and Lightning Fabric, interleaved in one process.
+"""What a precision costs beside plain PyTorch: autoprec and Lightning Fabric, interleaved in one process.
 
-One step is forward, loss, backward, optimizer step and `zero_grad`. Each round times the contenders one after another,
-in rotating order, and yields one ratio to plain PyTorch per contender; the table shows the median ratio and its
-interquartile range. All contenders do the same arithmetic, and the script checks that they end at the same loss.
+Of both, the engine is timed, and the precision plugin alone, its hooks called by hand. One step is forward, loss,
+backward, optimizer step and `zero_grad`. Each round times the contenders one after another, in rotating order, and
+yields one ratio to plain PyTorch per contender; the table shows the median ratio and its interquartile range. All
+contenders do the same arithmetic, and the script checks that they end at the same loss.
 
     python benchmarks/overhead.py [--quick] [--json] [--threads 1]
 
@@ -30,9 +31,11 @@ from torch.nn.functional import mse_loss
 from torch.optim import AdamW, Optimizer
 
 from autoprec_runner.engine import Engine
+from autoprec_runner.precision import resolve_precision
 
 TRUE = {"16-true": torch.float16, "bf16-true": torch.bfloat16, "64-true": torch.float64}
 MIXED = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
+CONTENDERS = ("autoprec Engine", "Lightning Fabric", "autoprec plugin alone", "Fabric plugin alone")
 PLAIN = ("32-true", *MIXED, *TRUE)
 """The precisions that plain PyTorch has."""
 
@@ -71,6 +74,10 @@ class Row:
     plain_microseconds: float
     engine: Ratio
     fabric: Ratio
+    plugin: Ratio
+    """autoprec's plugin without its engine."""
+    fabric_plugin: Ratio
+    """Fabric's plugin without Fabric."""
     same_loss: bool
 
 
@@ -133,6 +140,29 @@ class Framework:
         return loss
 
 
+class Driven:
+    """The same step through the hooks of a precision plugin alone, which have the same names in both."""
+
+    def __init__(self, plugin: Any, workload: Workload) -> None:
+        self.plugin = plugin
+        self.model = plugin.convert_module(workload.model())
+        self.optimizer = make_optimizer(self.model)
+        self.x = workload.inputs()
+
+    def step(self) -> Tensor:
+        """Run one step."""
+        plugin = self.plugin
+        self.optimizer.zero_grad()
+        x = plugin.convert_input(self.x)
+        with plugin.forward_context():
+            output = self.model(x)
+        output = plugin.convert_output(output)
+        loss = mse_loss(output, torch.zeros_like(output))
+        plugin.backward(loss, self.model)
+        plugin.optimizer_step(self.optimizer)
+        return loss
+
+
 def make_optimizer(model: nn.Module) -> Optimizer:
     """Return the optimizer of all contenders; eps suits float16."""
     return AdamW(model.parameters(), lr=1e-4, eps=1e-4)
@@ -142,8 +172,14 @@ def make_fabric(precision: Any) -> Any:
     """Return Fabric in `precision`; it would replace 16-mixed on a CPU, hence the plugin."""
     if precision != "16-mixed":
         return Fabric(accelerator="cpu", devices=1, precision=precision)
-    plugin = FabricMixedPrecision("16-mixed", "cpu", scaler=torch.amp.GradScaler("cpu"))
-    return Fabric(accelerator="cpu", devices=1, plugins=plugin)
+    return Fabric(accelerator="cpu", devices=1, plugins=make_fabric_plugin(precision))
+
+
+def make_fabric_plugin(precision: Any) -> Any:
+    """Return Fabric's plugin for `precision`."""
+    if precision == "16-mixed":
+        return FabricMixedPrecision("16-mixed", "cpu", scaler=torch.amp.GradScaler("cpu"))
+    return make_fabric(precision)._strategy.precision  # noqa: SLF001 (there is no public way)
 
 
 def make_mlp() -> nn.Module:
@@ -190,20 +226,24 @@ def measure(workload: Workload, precision: str) -> Row:
         Plain(workload, precision),
         Framework(Engine(precision, accelerator="cpu"), workload),
         Framework(make_fabric(precision), workload),
+        Driven(resolve_precision(precision, device="cpu"), workload),
+        Driven(make_fabric_plugin(precision), workload),
     ]
     losses = [warm_up(each, workload.steps_per_round) for each in contenders]
-    times: list[list[float]] = [[], [], []]
+    times: list[list[float]] = [[] for _ in contenders]
     for index in range(workload.rounds):
         for shift in range(len(contenders)):
             who = (index + shift) % len(contenders)
             times[who].append(time_steps(contenders[who], workload.steps_per_round))
-    plain, engine, fabric = times
+    plain, engine, fabric, plugin, fabric_plugin = times
     return Row(
         workload=workload.name,
         precision=precision,
         plain_microseconds=statistics.median(plain) * 1e6,
         engine=compare(engine, plain),
         fabric=compare(fabric, plain),
+        plugin=compare(plugin, plain),
+        fabric_plugin=compare(fabric_plugin, plain),
         same_loss=len(set(losses)) == 1,
     )
 
@@ -245,14 +285,15 @@ def markdown(rows: list[Row]) -> str:
     lines = [
         f"{machine} Step time over plain PyTorch: median of paired rounds [quartiles], extra time of one step.",
         "",
-        "| workload | precision | plain, µs | autoprec Engine | Lightning Fabric | same loss |",
-        "|---|---|--:|---|---|---|",
+        f"| workload | precision | plain, µs | {' | '.join(CONTENDERS)} | same loss |",
+        "|---|---|--:|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {row.workload} | {row.precision} | {row.plain_microseconds:,.0f} | {cell(row.engine)} | {cell(row.fabric)} "
-        f"| {'yes' if row.same_loss else 'no'} |"
-        for row in rows
-    ]
+    for row in rows:
+        cells = map(cell, (row.engine, row.fabric, row.plugin, row.fabric_plugin))
+        same = "yes" if row.same_loss else "no"
+        lines.append(
+            f"| {row.workload} | {row.precision} | {row.plain_microseconds:,.0f} | {' | '.join(cells)} | {same} |",
+        )
     return "\n".join(lines)
 
 

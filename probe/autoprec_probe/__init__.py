@@ -14,6 +14,7 @@ from autoprec_probe.precision import BUILT_IN, canonical_precision, known_precis
 from autoprec_probe.profile import Accelerator, Cpu, HardwareProfile, Software
 from autoprec_probe.reader import HostReader, Reader
 from autoprec_probe.support import Support, SupportLevel, matmul_options, precision_table, support
+from autoprec_probe.telemetry import DeviceTelemetry, HostTelemetry, Telemetry, read_telemetry
 
 __all__ = [
     "BUILT_IN",
@@ -22,9 +23,11 @@ __all__ = [
     "Cpu",
     "Device",
     "DeviceNotFoundError",
+    "DeviceTelemetry",
     "ForeignPrecisionError",
     "HardwareProfile",
     "HostReader",
+    "HostTelemetry",
     "MatmulPrecision",
     "ProbeError",
     "Reader",
@@ -33,6 +36,7 @@ __all__ = [
     "Strategy",
     "Support",
     "SupportLevel",
+    "Telemetry",
     "UnknownPrecisionError",
     "canonical_precision",
     "hardware_key",
@@ -40,5 +44,6 @@ __all__ = [
     "matmul_options",
     "precision_table",
     "probe",
+    "read_telemetry",
     "support",
 ]

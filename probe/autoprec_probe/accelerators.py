@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 
+from autoprec_probe.cuda_visibility import visible
 from autoprec_probe.profile import Accelerator
 from autoprec_probe.reader import Reader
+from autoprec_probe.torch_devices import detect_through_torch
 
 Detector = Callable[[Reader], tuple[Accelerator, ...]]
 
 
 def detect_nvidia(reader: Reader) -> tuple[Accelerator, ...]:
-    """Return the NVIDIA devices, in the order of their PCI addresses."""
-    return reader.nvml().accelerators
+    """Return the NVIDIA devices that a workload of this process sees, as their driver tells them or else torch."""
+    reading = reader.nvml()
+    if reading.library_found or reading.accelerators:
+        return visible(reading.accelerators, reader.environment)
+    return detect_through_torch(reader)
 
 
 DETECTORS: tuple[Detector, ...] = (detect_nvidia,)

@@ -13,6 +13,10 @@ Strategy = Literal["single", "fsdp", "deepspeed", "xla"]
 MatmulPrecision = Literal["highest", "high", "medium"]
 Device = Literal["cpu", "cuda", "xpu", "mps", "tpu", "hpu"]
 
+KEEPING = ("bf16-mixed", "16-mixed", "bf16-true", "16-true")
+"""The precisions that can leave modules in float32."""
+_SHOWN = 3
+
 
 class Candidate(BaseModel):
     """A precision, the strategy that owns the step, and the options that change numerics or speed."""
@@ -23,6 +27,8 @@ class Candidate(BaseModel):
     strategy: Strategy = "single"
     matmul_precision: MatmulPrecision = "highest"
     """What `torch.set_float32_matmul_precision` is set to: TF32 on Ampere and later, bf16 inside oneDNN on a CPU."""
+    keep_fp32: tuple[str, ...] = ()
+    """Qualified names of modules that stay in float32 while the model around them runs in half precision."""
     emulate: bool = False
     """Compute the numbers of a format that the hardware lacks in one that it has: for stability only. What such a trial
     takes in time and memory says nothing of the format, so that it is neither timed nor recommended."""
@@ -39,6 +45,9 @@ class Candidate(BaseModel):
     def __str__(self) -> str:
         """Return the precision, followed by whatever differs from the defaults."""
         extras = [f"matmul {self.matmul_precision}"] if self.matmul_precision != "highest" else []
+        if self.keep_fp32:
+            more = f" and {len(self.keep_fp32) - _SHOWN} more" if len(self.keep_fp32) > _SHOWN else ""
+            extras.append(f"fp32 in {', '.join(self.keep_fp32[:_SHOWN])}{more}")
         if self.emulate:
             extras.append("emulated numerics")
         if self.strategy != "single":

@@ -10,7 +10,8 @@ from autoprec_probe.software import detect_software
 def probe(reader: Reader | None = None) -> HardwareProfile:
     """Return the hardware profile of this machine, or of the one behind `reader`.
 
-    Nothing is run or measured and torch is not loaded; on a machine with two cores it takes some 20 ms.
+    Nothing is run or measured and torch is not loaded; on a machine with two cores it takes some 20 ms. (Only where
+    NVIDIA's devices are and their management library is not, a child process asks torch, which takes seconds.)
 
     Raises:
         ReaderError: A source of facts exists and could not be read.

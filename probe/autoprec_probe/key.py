@@ -4,15 +4,20 @@ A key holds what decides speed and nothing that differs between two equal machin
 driver version, no number of devices.
 """
 
-import re
+from __future__ import annotations
 
-from autoprec_probe.candidate import Device
+import re
+from typing import TYPE_CHECKING
+
 from autoprec_probe.errors import DeviceNotFoundError
 from autoprec_probe.features import instruction_family
-from autoprec_probe.profile import Accelerator, Cpu, HardwareProfile
+
+if TYPE_CHECKING:
+    from autoprec_probe.candidate import Device
+    from autoprec_probe.profile import Accelerator, Cpu, HardwareProfile
 
 SLICE_SUFFIX = "-mig"
-"""What the key of a partitioned accelerator ends with."""
+"""What comes behind the key of a partitioned accelerator, followed by the slice where it is known."""
 
 RANKED_FEATURES = {
     "x86": ("amx_fp16", "amx_bf16", "avx512_fp16", "avx512_bf16", "avx512f", "avx2"),
@@ -55,7 +60,13 @@ def _cpu_key(cpu: Cpu) -> str:
 
 def _accelerator_key(accelerator: Accelerator) -> str:
     key = device_key(accelerator.vendor, accelerator.name or accelerator.architecture or "unknown")
-    return f"{key}{SLICE_SUFFIX}" if accelerator.partitioned else key
+    return f"{key}{_slice_suffix(accelerator)}" if accelerator.partitioned else key
+
+
+def _slice_suffix(accelerator: Accelerator) -> str:
+    """Return what a workload gets of a partitioned device: the first slice, such as `-mig-1g.10gb`."""
+    profile = next((each.name for each in accelerator.slices), None)
+    return f"{SLICE_SUFFIX}-{_slug(profile)}" if profile else SLICE_SUFFIX
 
 
 def device_key(vendor: str, name: str) -> str:

@@ -13,6 +13,12 @@ ARCHITECTURES: dict[Capability, str] = dict(
 )
 
 
+_SAID_OF_SEVERAL: dict[str, Capability] = {"blackwell": (12, 0)}
+"""NVML and nvidia-smi say Blackwell of 10.0 to 12.1, and 12.0 has what all of them have: no MXFP8, for one."""
+
+
 def lowest_capability(architecture: str | None) -> Capability | None:
-    """Return the lowest compute capability of an architecture: what can be relied on if only its name is known."""
+    """Return a compute capability that can be relied on if only the name of an architecture is known."""
+    if architecture in _SAID_OF_SEVERAL:
+        return _SAID_OF_SEVERAL[architecture]
     return next((capability for capability, name in ARCHITECTURES.items() if name == architecture), None)

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
 from autoprec_probe.candidate import Device, MatmulPrecision
+from autoprec_probe.key import hardware_key
 
 
 class _Fact(BaseModel):
@@ -87,6 +88,18 @@ class Accelerator(_Fact):
     error: str | None = None
     """Why this device could not be read, if it could not."""
 
+    @property
+    def workload_memory_bytes(self) -> int | None:
+        """The memory that one workload gets: the whole device's, or the first slice's of a partitioned one."""
+        if not self.partitioned:
+            return self.memory_total_bytes
+        return self.slices[0].memory_total_bytes if self.slices else None
+
+    def without_identity(self) -> Self:
+        """Return a copy without serial numbers, its slices' included."""
+        slices = tuple(each.model_copy(update={"uuid": None}) for each in self.slices)
+        return self.model_copy(update={"uuid": None, "slices": slices})
+
 
 class Software(_Fact):
     """Versions of what decides how a precision runs; None where the package is not installed."""
@@ -146,8 +159,6 @@ class HardwareProfile(_Fact):
 
     def key_for(self, device: Device) -> str:
         """Return the hardware key of results measured on `device` of this machine."""
-        from autoprec_probe.key import hardware_key  # noqa: PLC0415 (the key is derived from this schema)
-
         return hardware_key(self, device)
 
     @model_validator(mode="before")
@@ -158,6 +169,9 @@ class HardwareProfile(_Fact):
 
     def without_identity(self) -> Self:
         """Return a copy without serial numbers, to be shared."""
-        return self.model_copy(
-            update={"accelerators": tuple(each.model_copy(update={"uuid": None}) for each in self.accelerators)},
-        )
+        return self.model_copy(update={"accelerators": tuple(each.without_identity() for each in self.accelerators)})
+
+    def without_live_values(self) -> Self:
+        """Return a copy without what changes from moment to moment, so that two looks at one machine are equal."""
+        still = tuple(each.model_copy(update={"memory_free_bytes": None}) for each in self.accelerators)
+        return self.model_copy(update={"accelerators": still})

@@ -3,15 +3,20 @@
 import os
 import platform
 import subprocess
+import sys
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
 
 from autoprec_probe.errors import ReaderError
-from autoprec_probe.nvml import NvmlReading, read_nvml
+from autoprec_probe.nvml import NvmlReading, NvmlSession, read_nvml
+from autoprec_probe.telemetry import DeviceTelemetry
 
 _COMMAND_TIMEOUT_SECONDS = 10
+_SCRIPT_TIMEOUT_SECONDS = 60
+"""A first import of torch from a cold disk takes half of this."""
 
 
 class Reader(Protocol):
@@ -78,6 +83,16 @@ class Reader(Protocol):
     def nvml(self) -> NvmlReading:
         """Return what the NVIDIA driver tells; an empty reading where there is no driver."""
 
+    def nvml_telemetry(self) -> tuple[DeviceTelemetry, ...]:
+        """Return what NVIDIA's devices are doing now; nothing where there is no driver."""
+
+    def python(self, script: str) -> str | None:
+        """Return what a script printed that a child process ran in this interpreter, None where it failed.
+
+        Raises:
+            ReaderError: It did not end in time.
+        """
+
 
 class HostReader:
     """The reader of the machine that this process runs on."""
@@ -131,21 +146,7 @@ class HostReader:
 
     def command(self, *words: str) -> str | None:
         """Return what a vendor's tool of this machine printed, or None."""
-        try:
-            done = subprocess.run(  # noqa: S603 (detectors name constant commands)
-                words,
-                check=False,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_COMMAND_TIMEOUT_SECONDS,
-                stdin=subprocess.DEVNULL,
-            )
-        except (FileNotFoundError, PermissionError):
-            return None
-        except (OSError, subprocess.TimeoutExpired) as e:
-            raise ReaderError(f"{' '.join(words)} did not answer: {e}") from e
-        return done.stdout if done.returncode == 0 else None
+        return _output(words, timeout_seconds=_COMMAND_TIMEOUT_SECONDS, what=" ".join(words))
 
     def sysctl(self) -> str | None:
         """Return macOS's sysctl lines, or None."""
@@ -165,3 +166,36 @@ class HostReader:
     @cached_property
     def _nvml(self) -> NvmlReading:
         return read_nvml()
+
+    def nvml_telemetry(self) -> tuple[DeviceTelemetry, ...]:
+        """Return what this machine's NVIDIA devices are doing; the connection to the driver is kept."""
+        return self._nvml_session.read()
+
+    @cached_property
+    def _nvml_session(self) -> NvmlSession:
+        return NvmlSession()
+
+    def python(self, script: str) -> str | None:
+        """Return what a script printed in a child of this process, or None."""
+        words = (sys.executable, "-c", script)
+        return _output(words, timeout_seconds=_SCRIPT_TIMEOUT_SECONDS, what="a script in a child process")
+
+
+def _output(words: Sequence[str], *, timeout_seconds: float, what: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 (detectors name constant commands)
+            words,
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_seconds,
+            stdin=subprocess.DEVNULL,
+        )
+    except (FileNotFoundError, PermissionError):
+        return None
+    except subprocess.TimeoutExpired as e:
+        raise ReaderError(f"{what} did not answer within {timeout_seconds:g} s") from e
+    except OSError as e:
+        raise ReaderError(f"{what} did not answer: {e}") from e
+    return done.stdout if done.returncode == 0 else None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from autoprec_probe.nvml import NvmlReading
+from autoprec_probe.telemetry import DeviceTelemetry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,8 @@ class FakeReader:
     packages: Mapping[str, str] = field(default_factory=dict)
     sysctl_text: str | None = None
     nvml_reading: NvmlReading = field(default_factory=NvmlReading)
+    nvml_devices: tuple[DeviceTelemetry, ...] = ()
+    scripts: Mapping[str, str] = field(default_factory=dict)
 
     def read_text(self, path: str) -> str | None:
         """Return the given text of this path, or None."""
@@ -54,3 +57,11 @@ class FakeReader:
     def nvml(self) -> NvmlReading:
         """Return the given reading, or that of a machine without an NVIDIA driver."""
         return self.nvml_reading
+
+    def nvml_telemetry(self) -> tuple[DeviceTelemetry, ...]:
+        """Return the given live values."""
+        return self.nvml_devices
+
+    def python(self, script: str) -> str | None:
+        """Return the given output of this script, or None."""
+        return self.scripts.get(script)

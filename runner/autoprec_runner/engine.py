@@ -1,7 +1,7 @@
 """The engine: a model and its optimizers, run in one precision on one device."""
 
 import os
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import MethodType
 from typing import Any
@@ -37,6 +37,7 @@ class Engine:
         accelerator: ``auto``, ``cpu``, ``gpu``, ``cuda``, ``xpu``, ``mps``, or one device such as ``cuda:1``.
         plugins: A precision plugin, in place of `precision`.
         matmul_precision: What float32 matrix products may use inside forward and backward; None leaves torch's setting.
+        keep_fp32: Qualified names of modules that stay in float32 below a mixed or true half precision.
         options: What the strategy takes, such as ``zero_stage=2`` for ``deepspeed``; see its class.
 
     Raises:
@@ -50,6 +51,8 @@ class Engine:
         accelerator: str = "auto",
         plugins: Precision | Sequence[Precision] | None = None,
         matmul_precision: MatmulPrecision | None = None,
+        *,
+        keep_fp32: Iterable[str] = (),
         **options: Any,
     ) -> None:
         if matmul_precision not in _MATMUL_PRECISIONS:
@@ -60,6 +63,8 @@ class Engine:
         self._strategy = make_strategy(strategy, options)
         self._matmul_precision = matmul_precision
         self._plugin = resolve_precision(_choose(precision, plugins), device=device.type, strategy=strategy)
+        if kept := _names(keep_fp32):
+            self._plugin.keep_modules(kept)
         self._device = self._strategy.connect(device)
 
     @property
@@ -276,6 +281,12 @@ class Engine:
 
     def _through_plugin(self, optimizer: Optimizer, model: nn.Module | None) -> EngineOptimizer:
         return EngineOptimizer(optimizer, self._plugin, self._strategy.stepper(model))
+
+
+def _names(keep_fp32: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(keep_fp32, str):
+        raise PrecisionError(f"keep_fp32 takes several names: write keep_fp32=[{keep_fp32!r}].")
+    return tuple(dict.fromkeys(keep_fp32))
 
 
 def _choose(

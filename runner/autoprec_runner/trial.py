@@ -29,6 +29,18 @@ class StepTime(_Record):
     """Steps run before the step time was stationary; they are not in the median."""
 
 
+class Check(_Record):
+    """One number about a candidate's numerics, with the bound that it is held to."""
+
+    id: str
+    """What was looked at, such as `lost-updates`; `autoprec_runner.trials.checks` says what each means."""
+    verdict: Literal["good", "warning", "bad"]
+    """`bad` makes the candidate unstable; a `warning` says what to expect."""
+    value: float | None
+    limit: float | None = None
+    sentence: str
+
+
 class Stability(_Record):
     """How a candidate behaved beside the fp32 reference on the same seed and batches."""
 
@@ -47,6 +59,8 @@ class Stability(_Record):
     """Optimizer steps that the gradient scaler skipped."""
     headroom_bits: float | None = None
     """log2 of the largest finite number of the compute dtype over the largest activation seen."""
+    checks: tuple[Check, ...] = ()
+    """What else was looked at beside the losses."""
 
 
 class EffectiveDtypes(_Record):

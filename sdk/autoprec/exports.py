@@ -58,6 +58,7 @@ def transformers(candidate: Candidate, device: Device, mode: Mode) -> dict[str, 
 
     Source: https://huggingface.co/docs/transformers/main_classes/trainer#transformers.TrainingArguments
     """
+    _require_one_precision(candidate, "TrainingArguments")
     if mode == "inference" and candidate.precision in {"16-true", "bf16-true"}:
         return {f"{'fp16' if candidate.precision == '16-true' else 'bf16'}_full_eval": True}
     value = _hugging_face(candidate, device, "TrainingArguments")
@@ -146,10 +147,21 @@ def _deepspeed_way_out(candidate: Candidate) -> str:
 
 
 def _require(candidate: Candidate, framework: str, known: Any, way_out: str = "") -> None:
+    _require_one_precision(candidate, framework)
     if candidate.precision not in known:
         engine = f" Use autoprec.Engine(precision={candidate.precision!r})."
         way_out = way_out or _quantized_way_out(candidate, framework) + engine
         raise ExportError(f"{framework} cannot express {candidate.precision}.{way_out}")
+
+
+def _require_one_precision(candidate: Candidate, framework: str) -> None:
+    """Refuse to drop the list of modules that stay in fp32."""
+    if candidate.keep_fp32:
+        raise ExportError(
+            f"{framework} has no argument for modules that stay in fp32, which {candidate} needs. Use "
+            f"autoprec.Engine(precision={candidate.precision!r}, keep_fp32={list(candidate.keep_fp32)!r}), or call "
+            "those modules under torch.autocast(..., enabled=False) yourself.",
+        )
 
 
 def _quantized_way_out(candidate: Candidate, framework: str) -> str:

@@ -68,3 +68,8 @@ class Recommendation(_Part):
     rejected: tuple[Rejected, ...] = ()
     evidence: tuple[str, ...] = ()
     """Ids of the trials that the answer rests on."""
+
+    @property
+    def keep_fp32(self) -> tuple[str, ...]:
+        """Qualified names of the modules that stay in float32 below the chosen precision."""
+        return self.candidate.keep_fp32 if self.candidate else ()

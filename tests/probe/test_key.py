@@ -64,6 +64,12 @@ def test_a_partitioned_gpu_is_another_device() -> None:
     assert "nvidia-h100-pcie-mig" == hardware_key(profile(gpu("NVIDIA H100 PCIe", partitioned=True)), "cuda")
 
 
+def test_the_slice_that_a_workload_gets_is_in_the_key() -> None:
+    slices = [{"name": "1g.10gb", "uuid": "MIG-1"}, {"name": "3g.40gb", "uuid": "MIG-2"}]
+    cut = gpu("NVIDIA H100 PCIe", partitioned=True, slices=slices)
+    assert "nvidia-h100-pcie-mig-1g.10gb" == hardware_key(profile(cut), "cuda")
+
+
 def test_serial_numbers_and_free_memory_are_not_in_the_key() -> None:
     mine, yours = gpu("NVIDIA L4", uuid="GPU-1", memory_free_bytes=1), gpu("NVIDIA L4", uuid="GPU-2")
     assert profile(mine).key == profile(yours).key
@@ -125,3 +131,10 @@ def test_a_profile_without_identity_keeps_its_key() -> None:
     mine = profile(gpu("NVIDIA L4", uuid="GPU-1"))
     shared = mine.without_identity()
     assert (None, mine.key) == (shared.accelerators[0].uuid, shared.key)
+
+
+def test_a_profile_without_identity_names_no_slice_by_its_serial_number() -> None:
+    slices = [{"name": "1g.10gb", "uuid": "MIG-1"}]
+    mine = profile(gpu("NVIDIA H100 PCIe", uuid="GPU-1", partitioned=True, slices=slices))
+    (shared,) = mine.without_identity().accelerators
+    assert ("1g.10gb", None) == (shared.slices[0].name, shared.slices[0].uuid)

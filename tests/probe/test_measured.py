@@ -15,6 +15,9 @@ from autoprec_probe import (
     support,
 )
 from autoprec_probe.profile import MeasuredRate
+from autoprec_probe.rules.case import Case
+from autoprec_probe.rules.measured import with_measurement
+from autoprec_probe.verdict import Verdict
 
 ZEN4 = Cpu(architecture="x86_64", features=("avx2", "avx512_bf16", "avx512f"))
 
@@ -80,11 +83,12 @@ def test_an_emulated_format_that_is_slower_has_its_ratio() -> None:
     assert "Measured on this machine: 0.02 times the rate of fp32" in answer.reason
 
 
-def test_a_measurement_that_was_cut_off_refutes_a_flag() -> None:
-    answer = verdict("bf16-true", measured(rate("float32", 0.2), rate("bfloat16", None, error="cut off after 2 s")))
-    assert "emulated" == answer.level
-    assert "But measuring it on this machine gave no rate: cut off after 2 s." in answer.reason
-    assert answer.remedy is not None
+@pytest.mark.parametrize(("precision", "level"), [("bf16-true", "native"), ("16-true", "emulated")])
+def test_a_measurement_without_a_rate_refutes_nothing_and_is_told(precision: str, level: str) -> None:
+    lost = [rate(dtype, None, error="Cut off after 2 s.") for dtype in ("bfloat16", "float16")]
+    answer = verdict(precision, measured(rate("float32", 0.2), *lost))
+    assert level == answer.level
+    assert answer.reason.endswith("Measuring it on this machine gave no rate: Cut off after 2 s.")
 
 
 @pytest.mark.parametrize(
@@ -114,6 +118,14 @@ def test_a_lower_matmul_precision_that_is_slower_is_no_option() -> None:
 def test_fp32_itself_is_left_alone() -> None:
     profile = measured(rate("float32", 0.1), rate("bfloat16", 0.3))
     assert verdict("32-true", measured()) == verdict("32-true", profile)
+
+
+def test_rates_of_pytorchs_kernels_say_nothing_of_xla() -> None:
+    profile = measured(rate("float32", 0.2), rate("bfloat16", 0.05))
+    candidate = Candidate(precision="bf16-mixed", strategy="xla")
+    case = Case(candidate=candidate, profile=profile, device="cpu", accelerator=None)
+    promised = Verdict(level="native", reason="XLA compiles it.")
+    assert promised == with_measurement(case, promised)
 
 
 def test_what_is_refused_stays_refused() -> None:

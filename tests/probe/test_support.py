@@ -21,6 +21,7 @@ from autoprec_probe import (
     precision_table,
     support,
 )
+from autoprec_probe.nvidia import lowest_capability
 from autoprec_probe.rules.case import FORMATS, NumberFormat, Platform
 from autoprec_probe.rules.registry import _MATMUL_RULES, _RULES
 
@@ -329,6 +330,17 @@ def test_tf32_on_volta_is_refused_by_name() -> None:
     assert (UNSUPPORTED, True) == (answer.level, "no TF32" in answer.reason)
 
 
+def test_modules_are_kept_in_fp32_below_a_half_precision_only() -> None:
+    kept = [Candidate(precision=each, keep_fp32=("h",)) for each in ("32-true", "64-true", "transformer-engine")]
+    kept.append(Candidate(precision="bf16-mixed", strategy="fsdp", keep_fp32=("h",)))
+    for candidate in kept:
+        answer = support(candidate, machine(nvidia(9, 0)))
+        assert "unsupported" == answer.level
+        assert "keep_fp32" in answer.reason
+    native = support(Candidate(precision="bf16-true", keep_fp32=("h",)), machine(nvidia(9, 0)))
+    assert "native" == native.level
+
+
 @pytest.mark.parametrize("precision", [each for each in BUILT_IN if each != "32-true"])
 def test_a_lower_matmul_precision_goes_with_32_true_only(precision: str) -> None:
     answer = support(Candidate(precision=precision, matmul_precision="high"), machine(nvidia(9)))
@@ -379,3 +391,8 @@ def test_every_verdict_has_a_reason_and_what_is_not_native_a_remedy(profile: Har
     answers = [support(each, profile) for each in candidates]
     assert [] == [each for each in answers if not each.reason.endswith(".")]
     assert [] == [each for each in answers if each.level != NATIVE and not each.remedy]
+
+
+def test_a_blackwell_of_which_only_the_name_is_known_is_promised_what_all_of_them_have() -> None:
+    assert (12, 0) == lowest_capability("blackwell")
+    assert (9, 0) == lowest_capability("hopper")

@@ -188,6 +188,10 @@ def test_a_device_that_tells_no_capability_is_judged_by_its_model() -> None:
     assert "Tesla T4 (compute capability 7.5) has no bf16 arithmetic" in reason("bf16-mixed", nvidia(None, "Tesla T4"))
 
 
+def test_a_device_that_tells_nothing_computes_in_fp32_and_fp64_and_leaves_the_rest_to_trials() -> None:
+    assert "NeeeeN-eee" == letters(machine(nvidia(None)))
+
+
 def test_of_a_pascal_that_tells_no_capability_fp16_is_not_promised() -> None:
     assert "64th of fp32's rate" in reason("16-mixed", nvidia(None, architecture="pascal"))
 
@@ -210,8 +214,10 @@ def test_an_amd_device_without_a_target_is_judged_by_its_model() -> None:
 )
 def test_amds_fp8_is_told_with_its_flavour_and_its_package(target: str, flavour: str) -> None:
     card = Accelerator(kind="cuda", index=0, vendor="AMD", name="A card", gfx_target=target)
-    told = reason("transformer-engine", card)
-    assert (True, True) == (flavour in told, "AMD's own Transformer Engine (ROCm/TransformerEngine)" in told)
+    answer = support(Candidate(precision="transformer-engine"), machine(card))
+    assert flavour in answer.reason
+    assert "AMD's own Transformer Engine (ROCm/TransformerEngine)" in answer.reason
+    assert "https://github.com/ROCm/TransformerEngine" == answer.source
 
 
 def test_a_gpu_of_intel_is_told_by_its_name() -> None:

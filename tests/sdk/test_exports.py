@@ -10,6 +10,7 @@ from torch.distributed.fsdp import MixedPrecisionPolicy
 
 from autoprec.exports import ExportError
 from autoprec.recommendation import Recommendation
+from autoprec_probe import Candidate
 
 Chosen = Callable[..., Recommendation]
 
@@ -121,6 +122,16 @@ def test_torch_tells_the_matmul_precision(chosen: Chosen) -> None:
 def test_a_matmul_precision_is_never_dropped(chosen: Chosen, framework: str) -> None:
     with pytest.raises(ExportError, match=r"torch\.set_float32_matmul_precision\('medium'\)"):
         getattr(chosen("32-true", matmul="medium"), framework)()
+
+
+@pytest.mark.parametrize("mode", ["train", "inference"])
+@pytest.mark.parametrize("framework", ["fabric", "trainer", "accelerate", "transformers", "deepspeed", "fsdp", "torch"])
+def test_modules_that_stay_in_fp32_are_never_dropped(chosen: Chosen, framework: str, mode: str) -> None:
+    candidate = Candidate(precision="bf16-true", keep_fp32=("encoder.wo",))
+    answer = chosen("bf16-true").model_copy(update={"candidate": candidate, "mode": mode})
+    assert ("encoder.wo",) == answer.keep_fp32
+    with pytest.raises(ExportError, match=r"keep_fp32=\['encoder.wo'\]"):
+        getattr(answer, framework)()
 
 
 @pytest.mark.parametrize("framework", ["fabric", "trainer", "accelerate", "transformers", "deepspeed", "fsdp", "torch"])

@@ -36,10 +36,11 @@ def accelerator_by_key(key: str) -> AcceleratorFacts:
     found = catalogue().by_key.get(key)
     if found is not None:
         return found
-    if key.endswith(SLICE_SUFFIX) and key.removesuffix(SLICE_SUFFIX) in catalogue().by_key:
+    whole, is_slice, _ = key.partition(SLICE_SUFFIX)
+    if is_slice and whole in catalogue().by_key:
         raise CatalogError(
-            f"{key!r} is a slice of an accelerator, and how large it is the key does not say. The whole one is "
-            f"{key.removesuffix(SLICE_SUFFIX)!r}."
+            f"{key!r} is a slice of an accelerator, and what it computes is not in the catalogue. The whole one is "
+            f"{whole!r}."
         )
     near = difflib.get_close_matches(key, catalogue().by_key, n=3, cutoff=0.4)
     hint = f" Nearest: {', '.join(near)}." if near else ""

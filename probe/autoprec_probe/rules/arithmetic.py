@@ -32,9 +32,13 @@ def arithmetic(case: Case) -> Verdict:
 
 
 def undetermined(case: Case, what: str) -> Verdict:
-    """Leave to trials what an NVIDIA device can do that does not tell its compute capability."""
-    if case.number_format == "fp32" and case.candidate.matmul_precision == "highest":
-        return Verdict(level="native", reason=f"{case.device_name} computes in fp32; this is the reference.")
+    """Leave to trials what an NVIDIA device can do that does not tell its compute capability; all do fp32 and fp64."""
+    if case.number_format in {"fp32", "fp64"} and case.candidate.matmul_precision == "highest":
+        return Verdict(
+            level="native",
+            reason=f"{case.device_name} computes in {case.number_format}, as every GPU of NVIDIA.",
+            source=_THROUGHPUT,
+        )
     return Verdict(
         level="emulated",
         reason=f"The driver does not tell the compute capability of {case.device_name}: only a trial can show whether "

@@ -13,6 +13,7 @@ from autoprec_probe.rules.libraries import cuda_version, library_version
 from autoprec_probe.rules.registry import rule
 from autoprec_probe.verdict import Verdict
 
+_ROCM_SOURCE = "https://github.com/ROCm/TransformerEngine"
 _EMULATING: tuple[Platform, ...] = ("cpu", "nvidia", "amd")
 _WEIGHTS = {"transformer-engine": "bf16", "transformer-engine-float16": "fp16"}
 
@@ -59,6 +60,7 @@ def amd(case: Case) -> Verdict:
         f"The matrix units of {case.device_name} multiply FP8 in the {flavour}, but through AMD's own Transformer "
         "Engine (ROCm/TransformerEngine), a package that autoprec does not drive: the precision transformer-engine is "
         "NVIDIA's, and needs an NVIDIA GPU of compute capability 8.9 or newer.",
+        _ROCM_SOURCE,
     )
 
 
@@ -106,13 +108,13 @@ def no_emulation(case: Case) -> Verdict:
     )
 
 
-def _unsupported(case: Case, reason: str) -> Verdict:
+def _unsupported(case: Case, reason: str, source: str = SOURCE) -> Verdict:
     where = "" if case.platform in _EMULATING else " on a CPU"
     return Verdict(
         level="unsupported",
         reason=reason,
         remedy=f"Use {_mixed(case)}; to see whether the model is stable in FP8, try it with emulate=True{where}.",
-        source=SOURCE,
+        source=source,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from autoprec_probe.candidate import KEEPING
 from autoprec_probe.rules.bitsandbytes import bitsandbytes_gate
 from autoprec_probe.rules.builds import cuda_build_gate
 from autoprec_probe.rules.case import Case
@@ -92,6 +93,19 @@ def matmul_gate(case: Case) -> Verdict | None:
     )
 
 
+def keep_gate(case: Case) -> Verdict | None:
+    """Refuse modules in fp32 where the precision has no half precision around them, or another owner of the step."""
+    candidate = case.candidate
+    if not candidate.keep_fp32 or (candidate.precision in KEEPING and candidate.strategy == "single"):
+        return None
+    return Verdict(
+        level="unsupported",
+        reason=f"keep_fp32 leaves modules of a half precision in fp32, under strategy 'single'; {candidate.precision} "
+        f"under {candidate.strategy!r} cannot.",
+        remedy=f"Use {', '.join(KEEPING)} with strategy='single', or leave keep_fp32 out.",
+    )
+
+
 def emulation_gate(case: Case) -> Verdict | None:
     """Refuse emulation of a format for which there is none."""
     candidate = case.candidate
@@ -107,6 +121,7 @@ def emulation_gate(case: Case) -> Verdict | None:
 GATES: tuple[Gate, ...] = (
     strategy_gate,
     matmul_gate,
+    keep_gate,
     emulation_gate,
     device_gate,
     torch_gate,

@@ -1,7 +1,8 @@
 """Where a device was measured (`autoprec probe --measure`), what was found has the last word over what flags promise.
 
 The level changes only where a flag says native and the product was slower than in fp32: a recommendation rests on
-trials of the whole model, and a reason is enough to have a candidate tried.
+trials of the whole model, and a reason is enough to have a candidate tried. A measurement without a rate (there was no
+time left, say) refutes nothing.
 """
 
 from dataclasses import replace
@@ -18,14 +19,18 @@ anything for which one would change the precision."""
 
 
 def with_measurement(case: Case, verdict: Verdict) -> Verdict:
-    """Return the verdict with the measured ratio to fp32 in its reason, and with its level if that is refuted by it."""
-    if verdict.level not in {"native", "emulated"}:
+    """Return the verdict with the measured ratio to fp32 in its reason, and with its level if that is refuted by it.
+
+    Rates are those of PyTorch's own kernels, and say nothing of what XLA compiles.
+    """
+    if verdict.level not in {"native", "emulated"} or case.candidate.strategy == "xla":
         return verdict
     wanted, reference = _rate_of_candidate(case), _rate(case, "float32", "highest")
     if wanted is None:
         return verdict
     if wanted.error is not None:
-        return _failed(verdict, wanted.error)
+        why = wanted.error.rstrip(".")
+        return replace(verdict, reason=f"{verdict.reason} Measuring it on this machine gave no rate: {why}.")
     if reference is None or not wanted.tflops or not reference.tflops:
         return verdict
     return _compared(verdict, wanted.tflops, reference.tflops)
@@ -41,15 +46,6 @@ def _rate_of_candidate(case: Case) -> MeasuredRate | None:
 def _rate(case: Case, dtype: str, matmul_precision: str) -> MeasuredRate | None:
     products = (each for each in case.profile.measured if each.device == case.device and each.operation == "matmul")
     return next((each for each in products if (each.dtype, each.matmul_precision) == (dtype, matmul_precision)), None)
-
-
-def _failed(verdict: Verdict, error: str) -> Verdict:
-    return replace(
-        verdict,
-        level="emulated",
-        reason=f"{verdict.reason} But measuring it on this machine gave no rate: {error.rstrip('.')}.",
-        remedy=verdict.remedy or "Use 32-true, unless a trial says otherwise.",
-    )
 
 
 def _compared(verdict: Verdict, tflops: float, reference: float) -> Verdict:

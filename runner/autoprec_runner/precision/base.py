@@ -1,6 +1,6 @@
 """The neutral precision, `32-true`, and the contract of every other one."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Self
 
@@ -40,6 +40,9 @@ class Precision:
     device: str | None = None
     """The device type that contexts and scaler are made for; None where the precision does not care."""
 
+    keep_fp32: tuple[str, ...] = ()
+    """Qualified names of modules that stay in float32, where the precision can leave some out."""
+
     @classmethod
     def from_string(cls, precision: str, *, device: str) -> Self:  # noqa: ARG003 (for subclasses)
         """Return the plugin for a canonical precision string on a device type such as ``cpu`` or ``cuda``."""
@@ -58,6 +61,17 @@ class Precision:
     def supports(cls, candidate: Candidate, profile: HardwareProfile, device: Device | None = None) -> Support:
         """Say whether `candidate` runs on the machine that `profile` describes, and why."""
         return support(candidate, profile, device)
+
+    def keep_modules(self, names: Iterable[str]) -> None:
+        """Let the modules of these qualified names, with all below them, stay in float32 from the next conversion on.
+
+        Raises:
+            PrecisionError: This precision converts all modules or none.
+        """
+        raise PrecisionError(
+            f"{self!r} under strategy {self.strategy!r} cannot keep {', '.join(map(repr, names))} in float32. "
+            "Use 16-mixed, bf16-mixed, 16-true or bf16-true with strategy='single'.",
+        )
 
     def convert_module(self, module: nn.Module) -> nn.Module:
         """Return `module` with its parameters and buffers in the dtype that they are kept in."""

@@ -1,6 +1,7 @@
 """Automatic mixed precision: float32 parameters, compute in half precision where that is safe."""
 
 import warnings
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from torch.optim import Optimizer
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision.base import Closure
 from autoprec_runner.precision.conversion import cast_floating
+from autoprec_runner.precision.kept import KeptPrecision, find_kept, keep, kept_report
 from autoprec_runner.precision.scaled import ScaledPrecision
 
 _DTYPES = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
@@ -60,6 +62,16 @@ class MixedPrecision(ScaledPrecision):
         """Return the plugin for ``16-mixed`` or ``bf16-mixed`` on `device`."""
         return cls(precision, device)
 
+    def keep_modules(self, names: Iterable[str]) -> None:
+        """Switch autocast off in these modules; inputs, which they may take, are then not cast before autocast."""
+        self.keep_fp32 = tuple(names)
+        self.cast_inputs = False
+
+    def convert_module(self, module: nn.Module) -> nn.Module:
+        """Leave parameters in float32; put the modules that are to stay in it out of autocast's reach."""
+        keep(find_kept(module, self.keep_fp32), KeptPrecision(device=self.device))
+        return module
+
     def convert_input(self, data: Any) -> Any:
         """Cast floating-point tensors to half precision, if inputs are to be cast."""
         return cast_floating(data, self.dtype) if self.cast_inputs else data
@@ -80,6 +92,11 @@ class MixedPrecision(ScaledPrecision):
             return torch.autocast(self.device, dtype=self.dtype)
         # Casts made without gradients must not be reused by a training forward in the same outer autocast.
         return torch.autocast(self.device, dtype=self.dtype, cache_enabled=False)
+
+    @property
+    def report(self) -> str | None:
+        """Which modules stayed in float32."""
+        return kept_report(self.keep_fp32)
 
     def optimizer_step(
         self,

@@ -18,7 +18,7 @@ from autoprec_runner.search.records import Recorder
 from autoprec_runner.study import Constraints
 from autoprec_runner.trial import Objective, Trial
 from autoprec_runner.trials.failure import TrialFailedError
-from autoprec_runner.trials.session import Setting, TrialSession
+from autoprec_runner.trials.session import Setting, TrialSession, Variation
 
 MEMORY_SHARE = 0.9
 """Share of the available memory that trials may take: the machine must stay usable."""
@@ -44,11 +44,18 @@ class Bench:
     trials: list[Trial] = field(default_factory=list)
     _sessions: list[TrialSession] = field(default_factory=list)
 
-    def start(self, candidate: Candidate, *, perturb: bool = False) -> TrialSession:
+    def start(self, candidate: Candidate, *, variation: Variation = "none") -> TrialSession:
         """Start a child for a candidate, limited to the memory that the study may still take."""
         self.progress.trying(candidate)
         limit = min(self._allowed_bytes, int(MEMORY_SHARE * psutil.virtual_memory().available))
-        session = TrialSession(self.server, self.setting, candidate, memory_limit_bytes=limit, perturb=perturb)
+        session = TrialSession(
+            self.server,
+            self.setting,
+            candidate,
+            memory_limit_bytes=limit,
+            is_reference=candidate == self.question.reference and variation == "none",
+            variation=variation,
+        )
         self._sessions.append(session)
         return session
 

@@ -10,7 +10,7 @@ from autoprec_runner.search.race import awaken
 from autoprec_runner.search.sprint import Pace, set_up
 from autoprec_runner.trial import Stability
 from autoprec_runner.trials.failure import TrialFailedError
-from autoprec_runner.trials.session import Evidence, TrialSession
+from autoprec_runner.trials.session import Evidence, TrialSession, Variation
 from autoprec_runner.trials.stability import (
     FEWEST_STEPS,
     inference_verdict,
@@ -26,6 +26,10 @@ STEPS = 50
 _BUDGET_SHARE = 0.8
 _WATCHED_COST = 1.3
 """A watched step takes about this much longer than a timed one."""
+_MOST_SAVED = 50_000_000
+"""Models of more parameters are not saved and loaded for a check: with Adam, that is 600 MB to be written and read."""
+_RESUME_STEPS, _RESUME_SHARE = 4, 0.05
+"""Steps that the check takes, and the share of the time left that they may take."""
 _PATIENCE, _LEAST_PATIENCE_SECONDS = 8.0, 2.0
 """A contender has shown its pace: only a hang is to be caught."""
 
@@ -87,34 +91,47 @@ class TrainJudge(Judge):
     def __init__(self, bench: Bench, reference: Contender, pace: Pace, challenger: Contender | None) -> None:
         super().__init__(bench, reference, pace)
         self._steps = _affordable_steps(bench, reference, challenger)
-        self._yardsticks: list[Evidence | None] = []
+        self._yardsticks: list[Evidence] | None = None
 
     def _run_reference(self) -> Stability:
         """Run the reference to the last step that is compared."""
         session = awaken(self._bench, self._reference, self._pace)
         _reach(self._bench, session, self._steps)
+        self._resume(session)
         return self._sound(session.evidence)
+
+    def _resume(self, session: TrialSession) -> None:
+        """See whether a checkpoint brings everything back, where saving one costs little."""
+        prepared, question = self._bench.records().prepared, self._bench.question
+        is_small = prepared.parameters <= _MOST_SAVED and question.devices == 1 and question.strategy != "deepspeed"
+        cost = _RESUME_STEPS * session.evidence.typical_seconds
+        is_cheap = is_small and cost <= _RESUME_SHARE * self._bench.budget.remaining
+        if is_cheap and session.evidence.first_nonfinite_step is None:
+            session.resume(timeout_seconds=_patience(self._bench, session, _RESUME_STEPS))
 
     def _beside_reference(self, contender: Contender) -> Stability:
         """Compare losses."""
-        if not self._yardsticks:
-            self._yardsticks.append(self._yardstick())
+        evidence = self._reference.session.evidence
+        if self._yardsticks is None:
+            variations: list[Variation] = ["weights", "randomness"] if evidence.is_random else ["weights"]
+            self._yardsticks = [found for each in variations if (found := self._yardstick(each))]
         session = awaken(self._bench, contender, self._pace)
         _reach(self._bench, session, self._steps)
+        self._resume(session)
         tolerance = None if self._has_metric else self._bench.question.constraints.tolerance
-        evidence = self._reference.session.evidence
-        return train_verdict(session.evidence, evidence, self._yardsticks[0], tolerance=tolerance)
+        return train_verdict(session.evidence, evidence, self._yardsticks, tolerance=tolerance)
 
-    def _yardstick(self) -> Evidence | None:
-        """Run the perturbed reference. Should it fail, that is nobody's fault and nothing is excused by it."""
+    def _yardstick(self, variation: Variation) -> Evidence | None:
+        """Run the reference varied. Should it fail, that is nobody's fault and nothing is excused by it."""
         bench = self._bench
         try:
-            with bench.start(self._reference.candidate, perturb=True) as session:
+            with bench.start(self._reference.candidate, variation=variation) as session:
                 set_up(bench, session, self._pace)
                 session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(self._pace.first_limit()))
                 _reach(bench, session, self._steps)
                 if self._has_metric:
-                    self._metric_noise = abs(self._metric(session) - self._true_metric)
+                    noise = abs(self._metric(session) - self._true_metric)
+                    self._metric_noise = noise if math.isnan(self._metric_noise) else max(noise, self._metric_noise)
                 return session.evidence
         except TrialFailedError as failure:
             bench.raise_if_over(failure)

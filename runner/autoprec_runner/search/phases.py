@@ -6,6 +6,7 @@ from autoprec_probe.candidate import Candidate
 from autoprec_probe.support import Support
 from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
+from autoprec_runner.search.keep import kept_variant, variants_of
 from autoprec_runner.search.race import contenders, race
 from autoprec_runner.search.screen import Unfit, judged, unfit
 from autoprec_runner.search.sprint import Pace, recording, sprint, sprint_prepared
@@ -38,7 +39,8 @@ class Phases:
         bench, pace = self._bench, self._pace
         bench.trials.extend(prior)
         bench.progress.phase("screen")
-        runnable = self._screen([each for each in candidates if not settled(each, prior)])
+        wanted = (*candidates, *variants_of(candidates, prior))
+        runnable = self._screen([each for each in wanted if not settled(each, prior)])
         bench.progress.phase("sprint")
         reference = self._reference()
         if reference is None and bench.trials[-1].status != "oom":
@@ -103,10 +105,22 @@ class Phases:
             contender = Contender(support=support, session=bench.start(support.candidate))
             if support.candidate.emulate:
                 others += [contender] if sprint(bench, contender, pace) else []
-            elif sprint(bench, contender, pace) or self._second_chance(contender):
-                field, slower = self._keep([*field, contender], reference)
+            elif fit := self._fit(contender):
+                field, slower = self._keep([*field, fit], reference)
                 others += slower
         return field, others
+
+    def _fit(self, contender: Contender) -> Contender | None:
+        """Return the contender, or a variant of it that keeps some modules in fp32, if it runs well."""
+        bench, pace = self._bench, self._pace
+        if sprint(bench, contender, pace) or self._second_chance(contender):
+            return contender
+        while bench.budget.left_until(SPRINT_ENDS_AT):
+            variant = kept_variant(bench, contender, pace.reference_evidence)
+            if variant is None or sprint(bench, variant, pace):
+                return variant
+            contender = variant
+        return None
 
     def _second_chance(self, contender: Contender) -> bool:
         """Sprint again if a candidate that the hardware supports natively was cut off, while there is time.

@@ -1,13 +1,15 @@
 """The last phase: the best candidate must follow the fp32 reference; if it does not, the next best is tried."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from autoprec_probe.candidate import Candidate
 from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.diagnose import first_bad_module
 from autoprec_runner.search.judges import judge_for
-from autoprec_runner.search.sprint import Pace, recording
+from autoprec_runner.search.keep import kept_variant
+from autoprec_runner.search.sprint import Pace, recording, sprint
 from autoprec_runner.trial import Stability
 from autoprec_runner.trials.stability import unstable_already
 
@@ -15,25 +17,34 @@ from autoprec_runner.trials.stability import unstable_already
 def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace: Pace) -> None:
     """Judge contenders in the order of preference until one is stable; every verdict is recorded.
 
-    The reference is judged before all others, since without it there is nothing to compare with. Emulations come last:
-    their verdict is all that they are tried for.
+    One that fails in a few modules comes again with those kept in fp32, in the place that its speed then gives it. The
+    reference is judged before all others, since without it there is nothing to compare with. Emulations come
+    last: their verdict is all that they are tried for.
 
     Raises:
         BudgetOverError: The study's time ended first.
     """
     by_candidate = {each.candidate: each for each in field}
-    preferred = bench.preference(bench.trials, bench.question.objective, bench.question.constraints)
-    order = [by_candidate[candidate] for candidate in preferred if candidate in by_candidate]
-    better = order[: order.index(reference)] if reference in order else order
-    judge = judge_for(bench, reference, pace, next(iter(better), None))
+    judge = judge_for(bench, reference, pace, _best(bench, by_candidate, reference))
     if not _passes(bench, reference, judge.reference, pace):
         return
-    for contender in better:
+    while contender := _best(bench, by_candidate, reference):
+        del by_candidate[contender.candidate]
         if _passes(bench, contender, partial(judge.contender, contender), pace):
             break
+        variant = kept_variant(bench, contender, pace.reference_evidence)
+        if variant and sprint(bench, variant, pace):
+            by_candidate[variant.candidate] = variant
     for contender in field:
         if contender.candidate.emulate:
             _passes(bench, contender, partial(judge.contender, contender), pace)
+
+
+def _best(bench: Bench, field: Mapping[Candidate, Contender], reference: Contender) -> Contender | None:
+    """Return who would be recommended if it proved stable; None if that is the reference."""
+    preferred = bench.preference(bench.trials, bench.question.objective, bench.question.constraints)
+    best = next((field[candidate] for candidate in preferred if candidate in field), None)
+    return None if best is reference else best
 
 
 def verify_alone(bench: Bench, contender: Contender, pace: Pace) -> None:

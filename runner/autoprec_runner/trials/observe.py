@@ -50,6 +50,7 @@ class Activations:
             "nonfinite": nonfinite[:_REPORTED_MODULES],
             "largest": dict(sorted(finite.items(), key=lambda item: -item[1])[:_REPORTED_MODULES]),
             "headroom_bits": min(bits.values(), default=None),
+            "tightest": dict(sorted(bits.items(), key=lambda item: item[1])[:_REPORTED_MODULES]),
         }
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,6 +21,9 @@ _WORKER = "autoprec_runner.trials.worker:main"
 _QUANTIZED_LAYERS = ("autoprec_runner.precision.bitsandbytes.layers",)
 """Takes seconds to import, which would otherwise be paid by every trial of a quantized candidate."""
 KEPT_LOSSES = 256
+
+Variation = Literal["none", "weights", "randomness"]
+"""How a second run of the reference differs: not at all, by noise on its weights, or by the numbers that it draws."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +77,8 @@ class Activations(BaseModel):
     largest: dict[str, float] = {}
     """The largest absolute activations, by module."""
     headroom_bits: float | None = None
+    tightest: dict[str, float] = {}
+    """The least headroom in bits, by module."""
 
 
 @dataclass(kw_only=True)
@@ -93,6 +98,20 @@ class Evidence:
     nonfinite_parameters: tuple[str, ...] = ()
     underflowing_eps: float | None = None
     """The optimizer's eps, where it rounds to zero in the dtype of the parameters."""
+    gradient_cosine: float | None = None
+    """Cosine of the first step's gradients to those of the fp32 reference, on equal weights."""
+    gradient_underflow: float | None = None
+    """Share of the reference's non-zero gradients that are zero here."""
+    lost_updates: list[float] = field(default_factory=list)
+    """For every watched step, the share of the gradient's size on weights that the step left as they were."""
+    scales: list[float] = field(default_factory=list)
+    """The loss scale after every watched step."""
+    is_random: bool = False
+    """Whether steps draw random numbers, for dropout, say."""
+    resumed: bool | None = None
+    """Whether steps after a checkpoint was loaded were the same as before; None if that was not tried, or failed."""
+    resume_failure: str | None = None
+    """Why no checkpoint could be saved and loaded."""
     activations: Activations = field(default_factory=Activations)
     effective_dtypes: EffectiveDtypes | None = None
 
@@ -117,7 +136,8 @@ class TrialSession:
         candidate: Candidate,
         *,
         memory_limit_bytes: int,
-        perturb: bool = False,
+        is_reference: bool = False,
+        variation: Variation = "none",
     ) -> None:
         self.candidate = candidate
         self.started_at = datetime.now(UTC)
@@ -125,7 +145,12 @@ class TrialSession:
         self.prepared: Prepared | None = None
         self.prepare_seconds = 0.0
         self._started = time.monotonic()
-        arguments = {**asdict(setting), "candidate": candidate.model_dump(), "perturb": perturb}
+        arguments = {
+            **asdict(setting),
+            "candidate": candidate.model_dump(),
+            "is_reference": is_reference,
+            "variation": variation,
+        }
         self._child = ChildProcess(
             server,
             _WORKER,
@@ -178,6 +203,22 @@ class TrialSession:
         """Have the child compare the outputs of every batch with those in a file."""
         return self._ask({"op": "compare_outputs", "path": path}, timeout_seconds)
 
+    def resume(self, *, timeout_seconds: float) -> None:
+        """Have the child save, step, load and step again."""
+        answer = self._ask({"op": "resume"}, timeout_seconds)
+        if "failure" not in answer:
+            self.evidence.resumed = all(map(_same, answer["before"], answer["after"]))
+        self.evidence.resume_failure = answer.get("failure")
+
+    def write_trace(self, path: str, *, timeout_seconds: float) -> None:
+        """Have the child write what its modules take and put out for one batch. It is of no further use then."""
+        self._ask({"op": "trace", "path": path, "write": True}, timeout_seconds)
+
+    def departures(self, path: str, *, timeout_seconds: float) -> dict[str, tuple[float, float]]:
+        """Have the child compare the same with a file: relative errors of what each module took and put out."""
+        answer = self._ask({"op": "trace", "path": path, "write": False}, timeout_seconds)
+        return {name: (float(taken), float(put_out)) for name, (taken, put_out) in answer["departures"].items()}
+
     def metric(self, *, timeout_seconds: float) -> float:
         """Have the child take the user's metric of the model as it is now."""
         return float(self._ask({"op": "metric"}, timeout_seconds)["value"])
@@ -220,6 +261,12 @@ class TrialSession:
         evidence.nonfinite_parameters = evidence.nonfinite_parameters or tuple(answer["nonfinite_parameters"])
         evidence.underflowing_eps = answer["underflowing_eps"]
         evidence.effective_dtypes = EffectiveDtypes.model_validate(answer["effective_dtypes"])
+        examined = answer["examined"]
+        evidence.gradient_cosine = examined.get("gradient_cosine", evidence.gradient_cosine)
+        evidence.gradient_underflow = examined.get("gradient_underflow", evidence.gradient_underflow)
+        evidence.lost_updates += examined.get("lost_updates", [])
+        evidence.scales += answer["scales"]
+        evidence.is_random |= answer["is_random"]
         if answer["activations"]:
             evidence.activations = _joined(evidence.activations, Activations.model_validate(answer["activations"]))
         else:
@@ -237,6 +284,10 @@ class TrialSession:
         return answer
 
 
+def _same(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))
+
+
 def _joined(before: Activations, after: Activations) -> Activations:
     largest = {
         name: max(before.largest.get(name, 0.0), after.largest.get(name, 0.0))
@@ -247,6 +298,10 @@ def _joined(before: Activations, after: Activations) -> Activations:
         nonfinite=before.nonfinite or after.nonfinite,
         largest=largest,
         headroom_bits=min(bits, default=None),
+        tightest={
+            name: min(before.tightest.get(name, math.inf), after.tightest.get(name, math.inf))
+            for name in {**before.tightest, **after.tightest}
+        },
     )
 
 

@@ -7,7 +7,8 @@ compared steps, both from the second half (the *tail*) of the trajectory:
 - the *progress*: how far the loss fell from its start to the tail, as a share of the reference's fall.
 
 The yardstick is a second fp32 run whose weights carry relative noise of 2^-9, the unit roundoff of bf16: a difference
-that such noise makes by itself is no fault of a candidate. The gap may reach the user's tolerance or three times the
+that such noise makes by itself is no fault of a candidate. Where steps draw random numbers (dropout), a third run draws
+others, and the larger of both differences counts. The gap may reach the user's tolerance or three times the
 yardstick's, whichever is larger; but a yardstick never excuses a gap of more than half the loss. Progress is judged
 where the reference made any beyond its own noise.
 """
@@ -19,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from autoprec_runner.quantities import figure, percent
-from autoprec_runner.trial import Stability
+from autoprec_runner.trial import Check, Stability
+from autoprec_runner.trials.checks import checks
 from autoprec_runner.trials.session import Evidence
 
 TRAIN_TOLERANCE = 0.05
@@ -34,7 +36,8 @@ LEAST_PROGRESS = 0.5
 """A candidate must make at least this share of the reference's progress."""
 FEWEST_STEPS = 4
 _CLEAR_PROGRESS = 4.0
-_FP16_MAX = 65504.0
+FP16_MAX = 65504.0
+"""The largest number of fp16."""
 
 
 def unstable_already(evidence: Evidence, reference: Evidence | None) -> Stability | None:
@@ -76,23 +79,24 @@ def _spoilt_parameters(evidence: Evidence) -> str:
 def train_verdict(
     evidence: Evidence,
     reference: Evidence,
-    yardstick: Evidence | None,
+    yardsticks: Sequence[Evidence],
     *,
     tolerance: float | None,
 ) -> Stability:
     """Judge a training run by its losses; see the module's docstring for the statistics."""
     if bad := unstable_already(evidence, reference):
         return bad
-    runs = [evidence, reference, *([yardstick] if yardstick else [])]
+    runs = [evidence, reference, *yardsticks]
     steps = min(len(each.losses) for each in runs)
     if steps < FEWEST_STEPS:
         return _unjudged(evidence, f"Only {steps} steps could be compared with the fp32 reference.", steps)
     ours, true = evidence.losses[:steps], reference.losses[:steps]
-    noise = _noise(yardstick.losses[:steps], true) if yardstick else 0.0
+    noise = max((_noise(each.losses[:steps], true) for each in yardsticks), default=0.0)
     excused = min(YARDSTICKS * noise, MOST_EXCUSED)
     gap, allowed = _gap(ours, true), max(TRAIN_TOLERANCE if tolerance is None else tolerance, excused)
+    looked_at = checks(evidence, reference)
     compared = f"the fp32 reference over {steps} steps; {percent(allowed)} is allowed."
-    fault = _not_learning(evidence, ours, true, noise)
+    fault = _not_learning(evidence, ours, true, noise) or _bad(looked_at)
     if not fault and not gap <= allowed:
         fault = f"Its loss lay {percent(gap)} above {compared}"
     return Stability(
@@ -103,6 +107,7 @@ def train_verdict(
         allowed=allowed,
         skipped_steps=evidence.skipped_steps,
         headroom_bits=evidence.activations.headroom_bits,
+        checks=looked_at,
     )
 
 
@@ -182,7 +187,7 @@ def reference_verdict(evidence: Evidence, *, told: str = "It is the fp32 referen
 def fp16_warning(reference: Evidence) -> str:
     """Return a sentence naming the module whose fp32 activations do not fit into fp16, or nothing if all do."""
     name, peak = max(reference.activations.largest.items(), key=lambda item: item[1], default=("", 0.0))
-    if peak <= _FP16_MAX:
+    if peak <= FP16_MAX:
         return ""
     return f" In fp32 `{name}` put out {figure(peak)}, beyond the 65,504 that fp16 can hold."
 
@@ -239,6 +244,10 @@ def _not_learning(evidence: Evidence, losses: Sequence[float], reference: Sequen
         return None
     how = "learning stalls" if best < LEAST_PROGRESS else "it diverges"
     return f"Its loss made {percent(share)} of the reference's progress in {len(losses)} steps: {how}."
+
+
+def _bad(looked_at: Sequence[Check]) -> str | None:
+    return next((each.sentence for each in looked_at if each.verdict == "bad"), None)
 
 
 def _clear_progress(reference: Sequence[float], noise: float) -> float | None:

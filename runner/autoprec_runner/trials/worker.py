@@ -25,10 +25,12 @@ from autoprec_runner.isolation.limits import limit_memory
 from autoprec_runner.precision.conversion import move_to_device
 from autoprec_runner.precision.registry import requested_precision
 from autoprec_runner.trials.compare import compare_outputs, holds_nan, output_tensors
+from autoprec_runner.trials.examine import Examiner, own_part
 from autoprec_runner.trials.failure import shortened
 from autoprec_runner.trials.memory import MemoryMeter
 from autoprec_runner.trials.observe import observed
 from autoprec_runner.trials.team import Team
+from autoprec_runner.trials.trace import departures, traced
 from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
 from autoprec_runner.workload.source import WorkloadSource
 from autoprec_runner.workload.task import resolve
@@ -106,6 +108,7 @@ class Worker:
         self._candidate = Candidate.model_validate(arguments["candidate"])
         self._mode = arguments["mode"]
         self._index = 0
+        self._examiner: Examiner | None = None
         self._effective: EffectiveDtypes | None = None
 
     def prepare(self) -> dict[str, Any]:
@@ -118,6 +121,7 @@ class Worker:
             strategy=self._candidate.strategy,
             accelerator=arguments["device"],
             matmul_precision=self._candidate.matmul_precision,
+            keep_fp32=self._candidate.keep_fp32,
         )
         self._device = self._engine.device
         self._memory = MemoryMeter(self._device)
@@ -154,15 +158,19 @@ class Worker:
         losses: list[torch.Tensor] = []
         plugin, skipped = self._engine.precision_plugin, 0
         started = time.perf_counter()
+        examiner, scales = (self._examiner if observe else None), list[float]()
+        random_state = torch.get_rng_state()
         with observed(self._watched) if observe else nullcontext() as activations:
             while len(seconds) < max_steps and self._team.agree(
                 going_on=not seconds or time.perf_counter() - started < max_seconds,
             ):
                 begin = time.perf_counter()
-                losses.extend(self._step(self._index))
+                losses.extend(self._step(self._index, examiner))
                 self._synchronize()
                 seconds.append(time.perf_counter() - begin)
                 skipped += plugin.scales_loss and plugin.last_step_skipped
+                if observe and plugin.scales_loss and "scale" in (state := plugin.state_dict()):
+                    scales.append(float(state["scale"]))
                 self._index += 1
         peak_bytes = self._memory.peak_bytes
         if observe:
@@ -175,6 +183,9 @@ class Worker:
             "nonfinite_parameters": self._nonfinite_parameters() if observe and self._mode == "train" else [],
             "underflowing_eps": self._underflowing_eps(),
             "activations": activations.summary() if activations else None,
+            "examined": examiner.summary() if examiner else {},
+            "scales": scales,
+            "is_random": not torch.equal(random_state, torch.get_rng_state()),
             "effective_dtypes": (
                 self._effective or self._engine.effective_dtypes(self._model, self._optimizer)
             ).model_dump(),
@@ -192,6 +203,16 @@ class Worker:
         reference = torch.load(path, weights_only=True)
         return compare_outputs(reference, [output_tensors(output) for output in self._outputs()])
 
+    def trace(self, path: str, *, write: bool) -> dict[str, Any]:
+        """Run one batch in evaluation state; write what every innermost module took and put out, or compare it."""
+        self._model.eval()  # without dropout, whose numbers depend on the dtype
+        with traced(self._watched) as trace, torch.no_grad():
+            self._task.output_of(self._model, self._batches[0])
+        if write:
+            torch.save(trace, path)
+            return {}
+        return {"departures": departures(trace, torch.load(path, weights_only=True))}
+
     def metric(self) -> dict[str, Any]:
         """Take the user's metric of the model as it is now, in the candidate's precision and in evaluation state."""
         assert self._task.metric_of is not None, "only asked for where there is one"
@@ -205,9 +226,29 @@ class Worker:
             for module, training in states.items():
                 module.training = training
 
+    def resume(self) -> dict[str, Any]:
+        """Save model, optimizer and precision, take two steps, load them again and take the same steps.
+
+        A workload that cannot be saved can be trained all the same, so that a failure is told and ends nothing.
+        """
+        path = Path(self._arguments["temporary"]) / "checkpoint.pt"
+        state = {"model": self._model, "optimizer": self._optimizer}
+        try:
+            self._engine.save(path, state)
+            losses = []
+            for _ in range(2):
+                _seed(self._arguments["seed"])
+                losses.append([float(loss) for _ in range(2) for loss in self._step(self._index)])
+                self._engine.load(path, state)
+        except Exception as error:  # noqa: BLE001 (user code may raise anything)
+            return {"failure": shortened(f"{type(error).__name__}: {error}")}
+        finally:
+            path.unlink(missing_ok=True)
+        return {"before": losses[0], "after": losses[1]}
+
     def _set_up(self) -> None:
-        task = self._task
-        if self._arguments["perturb"]:
+        task, variation = self._task, self._arguments["variation"]
+        if variation == "weights":
             _perturb(task.model.parameters(), self._arguments["seed"])
         self._optimizer = None
         if self._mode == "train":
@@ -220,9 +261,12 @@ class Worker:
         # DeepSpeed puts a module of its own around the model.
         self._watched = self._model.module if self._engine.strategy == "deepspeed" else self._model
         self._batches = [move_to_device(batch, self._device) for batch in task.batches]
-        _seed(self._arguments["seed"])
+        if self._optimizer is not None and self._engine.strategy != "deepspeed":  # which keeps gradients for itself
+            gradients = Path(self._arguments["temporary"]) / "reference-gradients.pt"
+            self._examiner = Examiner(self._watched, gradients, is_reference=self._arguments["is_reference"])
+        _seed(self._arguments["seed"] + (variation == "randomness"))
 
-    def _step(self, index: int) -> Sequence[torch.Tensor]:
+    def _step(self, index: int, examiner: Examiner | None = None) -> Sequence[torch.Tensor]:
         # Each process takes batches of its own, as in data-parallel training.
         batch = self._batches[(index * self._team.size + self._team.rank) % len(self._batches)]
         if self._optimizer is None:
@@ -232,7 +276,11 @@ class Worker:
         assert self._task.loss_of is not None, "a training task has a loss"
         loss = self._task.loss_of(self._model, batch)
         self._engine.backward(loss)
+        if examiner:
+            examiner.after_backward()
         self._optimizer.step()
+        if examiner:
+            examiner.after_step(skipped=self._engine.precision_plugin.last_step_skipped)
         if self._effective is None:
             # Once, in the first step, which is not timed: gradients are there only now.
             self._effective = self._engine.effective_dtypes(self._model, self._optimizer)
@@ -264,7 +312,7 @@ class Worker:
         return [
             name
             for name, parameter in self._watched.named_parameters()
-            if parameter.is_floating_point() and not bool(torch.isfinite(_own_part(parameter)).all())
+            if parameter.is_floating_point() and not bool(torch.isfinite(own_part(parameter)).all())
         ]
 
 
@@ -283,12 +331,6 @@ def _has_frozen_base(model: torch.nn.Module) -> bool:
     frozen = sum(each.numel() for each in weights if not each.requires_grad)
     is_trained = any(each.requires_grad for each in model.parameters())
     return is_trained and 2 * frozen > sum(each.numel() for each in weights)
-
-
-def _own_part(parameter: torch.Tensor) -> torch.Tensor:
-    """Return what this process holds of a parameter that several share."""
-    to_local: Callable[[], torch.Tensor] | None = getattr(parameter, "to_local", None)
-    return parameter if to_local is None else to_local()
 
 
 def _seed(seed: int) -> None:

@@ -34,6 +34,7 @@ _COMMANDS = {
     "export": _Command("autoprec.cli.exchange", "Write stored studies and trials to a file."),
     "import": _Command("autoprec.cli.exchange", "Add the studies and trials of an exported file."),
     "serve": _Command("autoprec.cli.serve", "Answer over HTTP from the trials stored here."),
+    "agent": _Command("autoprec.cli.agent", "Report this machine to a service, at an interval."),
 }
 
 

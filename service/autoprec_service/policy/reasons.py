@@ -28,6 +28,7 @@ def _reasons(choice: Choice, field: Field) -> Iterator[str]:
         yield f"{listed(riskier)} {verb} as good within the noise, and {pick.name} carries less numeric risk."
     if pick.stability and not pick.is_reference:
         yield pick.stability.sentence
+        yield from (each.sentence for each in pick.stability.checks if each.verdict == "warning")
     if note := _note(pick):
         yield note
     if promising := [each.name for each in field.unverified if _is_better(each, pick, field)]:

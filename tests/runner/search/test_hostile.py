@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
+from autoprec_probe import Candidate
 from autoprec_runner.errors import WorkloadError
 from autoprec_runner.search.conduct import Outcome
 from autoprec_runner.trial import Trial
@@ -19,7 +20,8 @@ def answer(outcome: Outcome) -> Recommendation:
 
 
 def last(outcome: Outcome, precision: str) -> Trial:
-    return [trial for trial in outcome.trials if trial.candidate.precision == precision][-1]
+    whole = Candidate(precision=precision)
+    return [trial for trial in outcome.trials if trial.candidate == whole][-1]
 
 
 @pytest.mark.parametrize(

@@ -53,20 +53,20 @@ def diverging(at: int) -> list[float]:
     ],
 )
 def test_a_trajectory_is_judged_beside_the_reference(losses: Sequence[float], verdict: str, words: str) -> None:
-    stability = train_verdict(evidence(losses), evidence(FALLING), evidence(FALLING), tolerance=None)
+    stability = train_verdict(evidence(losses), evidence(FALLING), [evidence(FALLING)], tolerance=None)
     assert verdict == stability.verdict, stability.sentence
     assert words in stability.sentence
 
 
 def test_a_tolerance_of_the_user_is_what_is_allowed() -> None:
     ours = evidence([1.07 * loss for loss in FALLING])
-    assert "stable" == train_verdict(ours, evidence(FALLING), None, tolerance=0.1).verdict
-    assert "unstable" == train_verdict(ours, evidence(FALLING), None, tolerance=0.0).verdict
+    assert "stable" == train_verdict(ours, evidence(FALLING), [], tolerance=0.1).verdict
+    assert "unstable" == train_verdict(ours, evidence(FALLING), [], tolerance=0.0).verdict
 
 
 def test_a_reference_that_scatters_by_itself_allows_more() -> None:
     ours, yardstick = evidence([1.07 * loss for loss in FALLING]), evidence([1.03 * loss for loss in FALLING])
-    stability = train_verdict(ours, evidence(FALLING), yardstick, tolerance=None)
+    stability = train_verdict(ours, evidence(FALLING), [yardstick], tolerance=None)
     assert "stable" == stability.verdict
     assert pytest.approx(0.09) == stability.allowed
 
@@ -74,7 +74,7 @@ def test_a_reference_that_scatters_by_itself_allows_more() -> None:
 @pytest.mark.parametrize("factor", [10.0, math.inf, math.nan])
 def test_a_reference_that_runs_away_does_not_allow_everything(factor: float) -> None:
     yardstick = evidence([factor * loss for loss in FALLING])
-    stability = train_verdict(evidence([2 * loss for loss in FALLING]), evidence(FALLING), yardstick, tolerance=None)
+    stability = train_verdict(evidence([2 * loss for loss in FALLING]), evidence(FALLING), [yardstick], tolerance=None)
     assert "unstable" == stability.verdict
     assert stability.allowed is not None
     assert stability.allowed <= 0.5
@@ -82,34 +82,49 @@ def test_a_reference_that_runs_away_does_not_allow_everything(factor: float) -> 
 
 def test_only_as_many_steps_are_compared_as_all_runs_have() -> None:
     late = [*FALLING[:20], *[9.0] * 30]
-    stability = train_verdict(evidence(late), evidence(FALLING), evidence(FALLING[:20]), tolerance=None)
+    stability = train_verdict(evidence(late), evidence(FALLING), [evidence(FALLING[:20])], tolerance=None)
     assert ("stable", 20) == (stability.verdict, stability.steps)
 
 
 def test_progress_is_not_judged_where_the_reference_makes_none() -> None:
-    assert "stable" == train_verdict(evidence([2.0] * STEPS), evidence(FLAT), None, tolerance=None).verdict
+    assert "stable" == train_verdict(evidence([2.0] * STEPS), evidence(FLAT), [], tolerance=None).verdict
+
+
+def test_the_larger_of_several_yardsticks_counts() -> None:
+    ours = evidence([1.08 * loss for loss in FALLING])
+    calm, restless = evidence(FALLING), evidence([1.03 * loss for loss in FALLING])
+    assert "unstable" == train_verdict(ours, evidence(FALLING), [calm], tolerance=None).verdict
+    for yardsticks in ([calm, restless], [restless, calm]):
+        assert "stable" == train_verdict(ours, evidence(FALLING), yardsticks, tolerance=None).verdict
+
+
+def test_a_run_whose_updates_are_lost_is_unstable_however_its_losses_look() -> None:
+    ours = evidence(FLAT, lost_updates=[0.85, 0.95])
+    stability = train_verdict(ours, evidence(FLAT, lost_updates=[0.0]), [], tolerance=None)
+    assert "unstable" == stability.verdict
+    assert "90.0 % of its weight updates, by their gradients, rounded to nothing (0 % in fp32)." == stability.sentence
 
 
 def test_negative_losses_are_judged_by_their_size() -> None:
     falling = [-1.0 - 0.05 * step for step in range(STEPS)]
-    assert "stable" == train_verdict(evidence(falling), evidence(falling), None, tolerance=None).verdict
+    assert "stable" == train_verdict(evidence(falling), evidence(falling), [], tolerance=None).verdict
     worse = [loss + 0.5 for loss in falling]
-    assert "unstable" == train_verdict(evidence(worse), evidence(falling), None, tolerance=None).verdict
+    assert "unstable" == train_verdict(evidence(worse), evidence(falling), [], tolerance=None).verdict
 
 
 def test_a_scaler_that_skips_most_steps_is_unstable_however_the_loss_looks() -> None:
     ours = evidence(FLAT, skipped_steps=40)
-    stability = train_verdict(ours, evidence(FLAT), None, tolerance=None)
+    stability = train_verdict(ours, evidence(FLAT), [], tolerance=None)
     assert ("unstable", 40) == (stability.verdict, stability.skipped_steps)
     assert "skipped 40 of 50 steps" in stability.sentence
-    few = train_verdict(evidence(FLAT, skipped_steps=4), evidence(FLAT), None, tolerance=None)
+    few = train_verdict(evidence(FLAT, skipped_steps=4), evidence(FLAT), [], tolerance=None)
     assert "stable" == few.verdict
 
 
 def test_an_overflow_is_unstable_though_the_loss_is_finite() -> None:
     ours = evidence(FALLING, activations=Activations(nonfinite=("block.2", "block")))
     reference = evidence(FALLING, activations=Activations(largest={"block.2": 81_920.0}))
-    stability = train_verdict(ours, reference, None, tolerance=None)
+    stability = train_verdict(ours, reference, [], tolerance=None)
     assert ("unstable", "block.2") == (stability.verdict, stability.first_nonfinite_module)
     assert "though the loss was; the first module to put out inf or NaN was `block.2`." in stability.sentence
     assert "In fp32 its largest activation is 81,920." in stability.sentence
@@ -118,7 +133,7 @@ def test_an_overflow_is_unstable_though_the_loss_is_finite() -> None:
 def test_infinities_that_the_reference_has_too_are_no_overflow() -> None:
     masked = Activations(nonfinite=("mask",))
     ours, reference = evidence(FALLING, activations=masked), evidence(FALLING, activations=masked)
-    assert "stable" == train_verdict(ours, reference, None, tolerance=None).verdict
+    assert "stable" == train_verdict(ours, reference, [], tolerance=None).verdict
     assert "stable" == reference_verdict(reference).verdict
 
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from autoprec_runner.study import Constraints
-from autoprec_runner.trial import Objective, Trial
+from autoprec_runner.trial import Check, Objective, Trial
 from autoprec_service.errors import PolicyError
 from autoprec_service.policy import recommend
 from autoprec_service.recommendation import Recommendation
@@ -43,6 +43,15 @@ def test_the_fastest_stable_candidate_wins_and_says_why() -> None:
     assert ("32-true verify", "bf16-mixed verify") == answer.evidence
     assert "study-a" == answer.study_id
     assert ("train", "cpu-x86-2c", "model-a") == (answer.mode, answer.hardware_key, answer.model_fingerprint)
+
+
+def test_what_is_to_be_expected_of_the_chosen_candidate_is_told() -> None:
+    expected = Check(id="headroom", verdict="warning", value=0.5, sentence="`block` comes close to the largest number.")
+    fine = Check(id="resume", verdict="good", value=1.0, sentence="Nothing to say.")
+    stability = make_stability(checks=(expected, fine))
+    answer = ask(REFERENCE, make_trial("bf16-mixed", seconds=0.5, stability=stability))
+    assert expected.sentence in answer.reasons
+    assert fine.sentence not in answer.reasons
 
 
 def test_the_gain_is_a_ratio_with_the_interval_that_both_step_times_allow() -> None:
