@@ -22,7 +22,7 @@ def predict(cost: WorkloadCost, rates: Rates, candidates: Iterable[Candidate]) -
 def _predicted(cost: WorkloadCost, rates: Rates, candidate: Candidate, reference: float | None) -> Prediction:
     blank = Prediction(candidate=candidate, basis=rates.basis)
     step = cost.step(candidate.precision)
-    if step is None or candidate.strategy != "single" or candidate.emulate:
+    if step is None or candidate.strategy != "single" or candidate.emulate or candidate.keep_fp32:
         return blank.model_copy(update={"missing": _unpredictable(cost, candidate)})
     memory = _memory(cost, step, rates)
     weighed = blank.model_copy(
@@ -53,6 +53,8 @@ def _unpredictable(cost: WorkloadCost, candidate: Candidate) -> str:
         return f"Steps under the strategy {candidate.strategy} are not predicted; only a trial tells."
     if candidate.emulate:
         return "Emulated numerics say nothing of time and memory."
+    if candidate.keep_fp32:
+        return "Steps with modules kept in float32 are not predicted; only a trial tells."
     return cost.unpredictable.get(candidate.precision, "Its step was not followed; only a trial tells.")
 
 

@@ -101,9 +101,12 @@ def test_a_rate_that_is_not_known_leaves_memory_predicted() -> None:
     assert "products in float16" in (found.missing or "")
 
 
-@pytest.mark.parametrize(("options", "told"), [({"strategy": "fsdp"}, "fsdp"), ({"emulate": True}, "Emulated")])
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [({"strategy": "fsdp"}, "fsdp"), ({"emulate": True}, "Emulated"), ({"keep_fp32": ("head",)}, "kept in float32")],
+)
 def test_what_is_not_predicted_at_all_says_so(options: dict[str, Any], told: str) -> None:
-    assert told in (one("32-true", BOTH, **options).missing or "")
+    assert told in (one("bf16-mixed", BOTH, **options).missing or "")
 
 
 def test_without_the_reference_there_is_no_speedup() -> None:
