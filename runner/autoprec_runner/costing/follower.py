@@ -39,11 +39,11 @@ class _Sum:
 class Follower(TorchDispatchMode):
     """Sums operations by layer, moment, kind and dtype, and keeps account of the memory that is alive."""
 
-    def __init__(self, tracker: ModuleTracker, *, on_cpu: bool) -> None:
+    def __init__(self, tracker: ModuleTracker, *, on_cpu: bool, scales_loss: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.memory = AliveMemory()
         self.peaks: dict[MomentOfStep, int] = {}
-        self._tracker, self._on_cpu = tracker, on_cpu
+        self._tracker, self._on_cpu, self._scales_loss = tracker, on_cpu, scales_loss
         self._moment: MomentOfStep = "forward"
         self._sums: dict[_Key, _Sum] = defaultdict(_Sum)
 
@@ -86,10 +86,15 @@ class Follower(TorchDispatchMode):
         try:
             return function(*arguments, **keywords)
         except DataDependentOutputException:
-            # In the update only a gradient scaler asks for a number: whether gradients overflowed. They did not.
-            if self._moment == "update" and function.overloadpacket.__name__ == "_local_scalar_dense":
-                return 0.0
-            raise
+            if not self._asks_for_overflow(function):
+                raise
+            return 0.0
+
+    def _asks_for_overflow(self, function: Any) -> bool:
+        """Return whether a gradient scaler asks if gradients overflowed; in a step like any other, none did."""
+        return (
+            self._scales_loss and self._moment == "update" and function.overloadpacket.__name__ == "_local_scalar_dense"
+        )
 
     def _layer(self) -> str:
         if self._moment == "update":

@@ -1,7 +1,7 @@
 """A model without numbers: the structure of the user's, its tensors shapes alone."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -44,11 +44,8 @@ def tensors(model: nn.Module) -> Iterator[Tensor]:
 
 def nbytes(found: Iterator[Tensor]) -> int:
     """Return what the storages of some tensors take together, each counted once."""
-    storages: dict[int, Callable[[], int]] = {}
-    for each in found:
-        storage = each.untyped_storage()
-        storages[storage._cdata] = storage.nbytes  # noqa: SLF001 (data_ptr() is 0 for all of them)
-    return sum(size() for size in storages.values())
+    storages = (each.untyped_storage() for each in found)
+    return sum({each._cdata: each.nbytes() for each in storages}.values())  # noqa: SLF001 (data_ptr() is 0 for all)
 
 
 def _empty(tensor: Tensor, device: str) -> Tensor:

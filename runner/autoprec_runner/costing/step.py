@@ -41,7 +41,7 @@ def step_cost(task: Task, precision: str, *, device: Device) -> StepCost:
         _no_fast_path(),
         FakeTensorMode(allow_non_fake_inputs=True),
         tracker,
-        Follower(tracker, on_cpu=device == "cpu") as follower,
+        Follower(tracker, on_cpu=device == "cpu", scales_loss=engine.precision_plugin.scales_loss) as follower,
     ):
         make_fake(model)
         steps = _Steps(task, engine, model, follower, fuses_updates=device != "cpu")

@@ -17,6 +17,8 @@ BUDGET_SECONDS = 6.0
 """For all rates, once torch is loaded, which takes two or three seconds on an idle machine."""
 CUT_OFF_SECONDS = 1.0
 """How long one request may be silent, beyond the time that it was given."""
+_STARTING_SECONDS = 30.0
+"""For the very first operation of a child, which on a GPU makes a context and loads libraries."""
 _SIZES = (128, 256, 512, 1024, 2048, 4096, 8192)
 _RUNG_SECONDS = 0.04
 _LONG_SECONDS: dict[Device, float] = {"cpu": 0.012}
@@ -147,8 +149,7 @@ class _Meter:
         return {"tflops": best}
 
     def _ask(self, subject: Subject, seconds: float, **more: Any) -> dict[str, Any]:
-        if self._child is None:
-            self._child = self._start()
+        child = self._child or self._started()
         request = {
             "operation": subject.operation,
             "dtype": subject.dtype,
@@ -158,7 +159,13 @@ class _Meter:
             "max_seconds": seconds,
             **more,
         }
-        return self._child.ask(request, timeout_seconds=seconds + CUT_OFF_SECONDS)
+        return child.ask(request, timeout_seconds=seconds + CUT_OFF_SECONDS)
+
+    def _started(self) -> Child:
+        self._child = self._start()
+        first = {"operation": "launch", "dtype": "float32", "matmul_precision": "highest", "size": _SIZES[0]}
+        self._child.ask({**first, "max_seconds": 0.0}, timeout_seconds=_STARTING_SECONDS)
+        return self._child
 
 
 def _cut_off(size: int, flops: float) -> str:

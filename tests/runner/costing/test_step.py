@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import DataDependentOutputException
 
 from autoprec_probe.candidate import Device
 from autoprec_runner.costing.session import workload_cost
@@ -155,6 +156,23 @@ def test_a_model_that_decides_by_its_numbers_is_honestly_unpredictable(factories
     cost = workload_cost(shared_forkserver(), source, ("32-true", "bf16-mixed"), device="cpu", mode="train")
     assert ((), {"32-true", "bf16-mixed"}) == (cost.steps, set(cost.unpredictable))
     assert "cannot be followed without numbers: DataDependent" in cost.unpredictable["32-true"]
+
+
+class Deciding(torch.optim.SGD):
+    """An optimizer that looks at its gradients."""
+
+    def step(self, closure: Any = None) -> Any:
+        """Step only where there is a gradient."""
+        gradients = [each.grad for group in self.param_groups for each in group["params"] if each.grad is not None]
+        return super().step(closure) if gradients[0].abs().max().item() > 0 else None
+
+
+def test_an_optimizer_that_decides_by_its_numbers_is_not_answered_for_it() -> None:
+    workload = Workload(
+        model=MODELS["mlp"](), batch=torch.randn(16, 32), loss=_loss, optimizer=lambda own: Deciding(own, lr=0.1)
+    )
+    with pytest.raises(DataDependentOutputException):
+        step_cost(resolve(workload), "32-true", device="cpu")
 
 
 def test_a_cost_survives_json(factories: Path) -> None:
