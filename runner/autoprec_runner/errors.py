@@ -6,6 +6,7 @@ RunnerError
 ├── WorkloadError       the user's model, batch, loss or factory does not make a step
 ├── TrialError          a child process did not do what its parent asked
 ├── StudyError          a study that cannot be planned as asked
+├── RuleError           a rule of the doctor that is not known, or cannot be registered
 └── PredictionError     too little is known of a machine to predict anything for it
 """
 
@@ -32,6 +33,10 @@ class TrialError(RunnerError):
 
 class StudyError(RunnerError, ValueError):
     """A study that cannot be planned as asked."""
+
+
+class RuleError(RunnerError, ValueError):
+    """A rule of the doctor that is not known, or cannot be registered."""
 
 
 class PredictionError(RunnerError, ValueError):

@@ -28,6 +28,7 @@ from autoprec_probe.rules.registry import _MATMUL_RULES, _RULES
 NATIVE, EMULATED, UNSUPPORTED = "native", "emulated", "unsupported"
 
 ZEN4 = Cpu(architecture="x86_64", features=("avx2", "avx512_bf16", "avx512bw", "avx512dq", "avx512f", "avx512vl"))
+FULL_ZEN4 = ZEN4.model_copy(update={"features": (*ZEN4.features, "avx", "fma", "avx512_vnni")})
 SAPPHIRE_RAPIDS = Cpu(architecture="x86_64", features=("amx_bf16", "avx512_bf16", "avx512_fp16", "avx512f"))
 COOPER_LAKE_WITHOUT_VNNI = Cpu(architecture="x86_64", features=("avx512_bf16", "avx512f"))
 ICE_LAKE = Cpu(architecture="x86_64", features=("avx2", "avx512bw", "avx512dq", "avx512f", "avx512vl"))
@@ -71,11 +72,11 @@ def nvidia(
 
 
 def amd(target: str) -> Accelerator:
-    return Accelerator(kind="cuda", index=0, vendor="AMD", name="A card", architecture=target)
+    return Accelerator(kind="cuda", index=0, vendor="AMD", name="A card", gfx_target=target)
 
 
-def other(kind: Device) -> Accelerator:
-    return Accelerator(kind=kind, index=0, vendor="A maker", name="A device")
+def other(kind: Device, architecture: str | None = None) -> Accelerator:
+    return Accelerator(kind=kind, index=0, vendor="A maker", name="A device", architecture=architecture)
 
 
 def levels(
@@ -153,6 +154,10 @@ def test_half_precision_on_nvidia_follows_the_compute_capability(
         pytest.param(machine(amd("gfx90a")), expected_levels(NATIVE, NATIVE), id="mi250"),
         pytest.param(machine(amd("gfx1030")), expected_levels(EMULATED, NATIVE), id="rdna2"),
         pytest.param(machine(other("xpu")), expected_levels(NATIVE, NATIVE, EMULATED), id="xpu"),
+        pytest.param(machine(other("xpu", "xe-hpc")), expected_levels(NATIVE, NATIVE, NATIVE), id="max"),
+        pytest.param(machine(other("xpu", "xe-hpg")), expected_levels(NATIVE, NATIVE, UNSUPPORTED), id="arc-a"),
+        pytest.param(machine(other("mps", "apple-m2")), expected_levels(EMULATED, NATIVE, UNSUPPORTED), id="m2-gpu"),
+        pytest.param(machine(other("mps", "apple-m5")), expected_levels(NATIVE, NATIVE, UNSUPPORTED), id="m5-gpu"),
         pytest.param(machine(other("tpu")), expected_levels(NATIVE, EMULATED, EMULATED), id="tpu"),
         pytest.param(machine(other("mps")), expected_levels(EMULATED, NATIVE, UNSUPPORTED), id="mac-unknown"),
         pytest.param(
@@ -212,6 +217,74 @@ def test_an_nvidia_device_of_which_nothing_is_known_is_left_to_trials() -> None:
 def test_the_default_device_is_judged_unless_another_is_named() -> None:
     both = machine(nvidia(9), cpu=HASWELL)
     assert (NATIVE, EMULATED) == (verdict("bf16-mixed", both).level, verdict("bf16-mixed", both, "cpu").level)
+
+
+@pytest.mark.parametrize("precision", BUILT_IN)
+def test_gaudi_is_known_and_refused_with_the_reason(precision: str) -> None:
+    answer = verdict(precision, machine(other("hpu")))
+    assert (UNSUPPORTED, True) == (answer.level, "habana_frameworks" in answer.reason)
+
+
+def hidden_from(cpu: str, *features: str, hypervisor: bool | None) -> Cpu:
+    return Cpu(architecture="x86_64", microarchitecture=cpu, features=features, hypervisor=hypervisor)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "precision", "reason"),
+    [
+        (hidden_from("zen4", "avx2", hypervisor=True), "bf16-mixed", "every zen4 has avx512_bf16, and the hypervisor"),
+        (
+            hidden_from("sapphirerapids", "avx2", hypervisor=False),
+            "bf16-true",
+            "every sapphirerapids has amx_bf16, avx512_bf16, and the kernel, the firmware or a hypervisor hides it",
+        ),
+        (
+            hidden_from("sapphirerapids", "avx512_bf16", hypervisor=True),
+            "16-mixed",
+            "has avx512_fp16, and the hypervisor",
+        ),
+        (
+            Cpu(architecture="aarch64", microarchitecture="neoverse_v2", features=("asimd", "asimdhp")),
+            "bf16-mixed",
+            "every neoverse_v2 has bf16",
+        ),
+    ],
+)
+def test_what_is_hidden_is_named_with_who_hides_it_and_not_used(cpu: Cpu, precision: str, reason: str) -> None:
+    answer = verdict(precision, machine(cpu=cpu))
+    assert (EMULATED, True) == (answer.level, reason in answer.reason)
+    assert "Have it passed on" in (answer.remedy or "")
+
+
+@pytest.mark.parametrize(
+    ("cpu", "precision", "reason"),
+    [
+        (Cpu(architecture="ppc64le", features=("mma", "vsx")), "bf16-mixed", "matrix units (MMA) take bf16"),
+        (Cpu(architecture="ppc64le", features=("mma", "vsx")), "16-mixed", "matrix units (MMA) take fp16"),
+        (Cpu(architecture="riscv64", features=("v", "zvfbfwma", "zvfh")), "bf16-mixed", "bf16 (zvfbfwma)"),
+        (Cpu(architecture="riscv64", features=("v", "zvfbfwma", "zvfh")), "16-mixed", "fp16 (zvfh)"),
+        (Cpu(architecture="riscv64", features=("v", "zvfh")), "bf16-mixed", "avx512_bf16, amx_bf16 or ARM's bf16"),
+        (Cpu(architecture="s390x", features=("nnpa", "vxe")), "bf16-mixed", "16-bit format of its own"),
+        (Cpu(architecture="x86_64", features=("avx2", "avx_ne_convert")), "16-mixed", "oneDNN converts to fp32"),
+    ],
+)
+def test_units_that_pytorch_does_not_use_are_named_and_not_promised(cpu: Cpu, precision: str, reason: str) -> None:
+    answer = verdict(precision, machine(cpu=cpu))
+    assert (EMULATED, True) == (answer.level, reason in answer.reason)
+
+
+def test_a_setting_that_limits_onednn_takes_bf16_away() -> None:
+    limited = machine(cpu=FULL_ZEN4)
+    settings = {"ONEDNN_MAX_CPU_ISA": "avx512_core_vnni"}
+    limited = limited.model_copy(update={"software": limited.software.model_copy(update={"settings": settings})})
+    answer = verdict("bf16-mixed", limited)
+    assert (EMULATED, NATIVE) == (answer.level, verdict("bf16-mixed", machine(cpu=FULL_ZEN4)).level)
+    assert "ONEDNN_MAX_CPU_ISA=avx512_core_vnni keeps oneDNN from avx512_bf16" in answer.reason
+    assert ("highest",) == matmul_options(limited)
+
+
+def test_graphics_that_torch_has_no_kernels_for_are_no_default_device() -> None:
+    assert ("cpu", "cuda") == (machine(amd("gfx1036")).default_device, machine(amd("gfx1100")).default_device)
 
 
 @pytest.mark.parametrize("device", ["cuda", "xpu", "mps", "tpu", "hpu"])
@@ -376,6 +449,7 @@ EVERY_MACHINE = [
         other("mps"),
         other("tpu"),
         other("xpu"),
+        other("hpu"),
     )
 ]
 

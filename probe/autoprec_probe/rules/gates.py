@@ -45,9 +45,9 @@ def torch_gate(case: Case) -> Verdict | None:
 
 
 def torch_build_gate(case: Case) -> Verdict | None:
-    """Refuse devices that the installed build of torch cannot use; a version without a suffix tells nothing."""
+    """Refuse devices that the installed build of torch cannot use, by its own word or the suffix of its version."""
     version = case.profile.software.packages.get("torch") or ""
-    build = version.partition("+")[2]
+    build = case.profile.software.torch_build or version.partition("+")[2]
     foreign = _FOREIGN_BUILDS.get(case.platform, ())
     if not build or not build.startswith(foreign):
         return None

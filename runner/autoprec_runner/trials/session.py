@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autoprec_probe.candidate import Candidate, Device
 from autoprec_probe.precision import BITSANDBYTES
+from autoprec_runner.doctor.traits import WorkloadTraits
 from autoprec_runner.isolation.child import ChildError, ChildProcess
 from autoprec_runner.isolation.forkserver import ForkServer
 from autoprec_runner.trial import EffectiveDtypes, Mode
@@ -65,6 +66,8 @@ class Prepared(BaseModel):
     torch: str
     frozen_base: bool = False
     """Whether most weights of its Linear layers are frozen while something else is trained, as with adapters."""
+    traits: WorkloadTraits | None = None
+    """What the doctor asks for; None where the workload died before it could be described."""
 
 
 class Activations(BaseModel):

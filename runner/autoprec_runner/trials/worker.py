@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from autoprec_probe.candidate import Candidate
+from autoprec_runner.doctor.gather import gather_traits
 from autoprec_runner.engine import Engine
 from autoprec_runner.errors import PrecisionError, WorkloadError
 from autoprec_runner.isolation.limits import limit_memory
@@ -133,6 +134,7 @@ class Worker:
         self._mode = task.mode
         parameters = sum(parameter.numel() for parameter in task.model.parameters())
         frozen_base = _has_frozen_base(task.model)
+        traits = gather_traits(task)
         self._set_up()
         self._memory.reset()
         world = self._team.size
@@ -150,6 +152,7 @@ class Worker:
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "frozen_base": frozen_base,
+            "traits": traits.model_dump(),
         }
 
     def run(self, max_steps: int, max_seconds: float, *, observe: bool) -> dict[str, Any]:
