@@ -66,6 +66,11 @@ def test_what_cannot_be_predicted_as_asked_is_a_usage_error(
     assert "Traceback" not in done.err
 
 
+def test_another_machine_cannot_be_measured(autoprec_command: Command) -> None:
+    done = autoprec_command("probe", "--measure", "--from", "cpuinfo.txt")
+    assert (2, True) == (done.code, "--measure measures this machine" in done.err)
+
+
 def test_a_strategy_is_refused_before_anything_is_loaded() -> None:
     from autoprec.suggestion import suggest  # noqa: PLC0415 (loads what the other tests do not need)
 
