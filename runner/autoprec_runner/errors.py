@@ -6,7 +6,8 @@ RunnerError
 ├── WorkloadError       the user's model, batch, loss or factory does not make a step
 ├── TrialError          a child process did not do what its parent asked
 ├── StudyError          a study that cannot be planned as asked
-└── RuleError           a rule of the doctor that is not known, or cannot be registered
+├── RuleError           a rule of the doctor that is not known, or cannot be registered
+└── PredictionError     too little is known of a machine to predict anything for it
 """
 
 
@@ -36,3 +37,7 @@ class StudyError(RunnerError, ValueError):
 
 class RuleError(RunnerError, ValueError):
     """A rule of the doctor that is not known, or cannot be registered."""
+
+
+class PredictionError(RunnerError, ValueError):
+    """Too little is known of a machine to predict anything for it; the message says what is missing."""

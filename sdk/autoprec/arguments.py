@@ -38,6 +38,18 @@ def check_devices(devices: object, strategy: str) -> None:
         )
 
 
+def check_predictable(strategy: str) -> None:
+    """Refuse to predict steps that several processes share.
+
+    Raises:
+        StudyError: The strategy is another one than `single`.
+    """
+    if strategy != "single":
+        raise StudyError(
+            f"hardware= predicts steps of one process; strategy={strategy!r} needs trials. Leave one of them out.",
+        )
+
+
 def check_budget(budget: object) -> None:
     """Refuse a budget that no study can keep to.
 

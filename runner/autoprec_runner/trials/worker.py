@@ -115,7 +115,7 @@ class Worker:
     def prepare(self) -> dict[str, Any]:
         """Load the workload, resolve it, set its model up for the candidate; describe it."""
         arguments = self._arguments
-        _enter_surroundings(arguments)
+        enter_surroundings(arguments)
         self._team.join(arguments["device"])
         self._engine = Engine(
             precision=requested_precision(self._candidate, device=arguments["device"]),
@@ -328,7 +328,7 @@ class Worker:
         ]
 
 
-def _enter_surroundings(arguments: dict[str, Any]) -> None:
+def enter_surroundings(arguments: dict[str, Any]) -> None:
     """Give the workload the import path and folder of the parent, and a temporary folder that the parent removes."""
     sys.path[:] = arguments["sys_path"]
     sys.dont_write_bytecode = True  # nothing is left beside the user's files
