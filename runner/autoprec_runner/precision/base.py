@@ -87,11 +87,11 @@ class Precision:
         """Return what backward starts from, given the loss."""
         return tensor
 
-    def backward(self, tensor: Tensor, module: nn.Module | None = None, *args: Any, **kwargs: Any) -> None:
+    def backward(self, tensor: Tensor, model: nn.Module | None = None, *args: Any, **kwargs: Any) -> None:
         """Run backward from the loss `tensor` between the two hooks; further arguments go to `Tensor.backward`."""
-        start = self.pre_backward(tensor, module)
+        start = self.pre_backward(tensor, model)
         start.backward(*args, **kwargs)  # type: ignore[no-untyped-call]
-        self.post_backward(tensor, module)
+        self.post_backward(tensor, model)
 
     def post_backward(self, tensor: Tensor, module: nn.Module | None = None) -> Tensor:  # noqa: ARG002 (for subclasses)
         """Take note that the gradients of the loss `tensor` are there; returns the loss."""

@@ -9,7 +9,7 @@ from torch import nn
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision.base import Precision
 from autoprec_runner.precision.contexts import DefaultDtype
-from autoprec_runner.precision.conversion import cast_floating
+from autoprec_runner.precision.conversion import cast_floating, cast_module
 
 _DTYPES = {"16-true": torch.float16, "bf16-true": torch.bfloat16}
 
@@ -32,8 +32,7 @@ class HalfPrecision(Precision):
 
     def convert_module(self, module: nn.Module) -> nn.Module:
         """Cast floating-point parameters and buffers; complex ones keep their imaginary part."""
-        # `module.to(dtype)` would turn complex tensors into real ones.
-        return module.half() if self.dtype is torch.float16 else module.bfloat16()
+        return cast_module(module, self.dtype)
 
     def convert_input(self, data: Any) -> Any:
         """Cast floating-point tensors to half precision."""

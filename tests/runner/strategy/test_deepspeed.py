@@ -174,7 +174,7 @@ def test_two_processes_at_zero_3_train_as_at_zero_2(two: dict[str, Any]) -> None
     ("arguments", "words"),
     [
         ({"precision": "64-true"}, "DeepSpeed has no mode for float64"),
-        ({"precision": "bnb-nf4"}, "Precision must be one of 32-true, bf16-mixed"),
+        ({"precision": "bnb-nf4"}, "must be one of: 32-true, bf16-mixed"),
         ({"amp_type": "apex", "amp_level": "O2"}, "DeepSpeed has removed its integration of NVIDIA Apex"),
         ({"amp_type": "other"}, "amp_type must be 'native'"),
         ({"amp_level": "O1"}, "only Apex had levels"),

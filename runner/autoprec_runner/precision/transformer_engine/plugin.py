@@ -9,10 +9,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from autoprec_runner.errors import MissingPackageError, PrecisionError
+from autoprec_runner.errors import IncompatibleError, MissingPackageError, PrecisionError
 from autoprec_runner.precision.base import Precision
 from autoprec_runner.precision.contexts import DefaultDtype, Together
-from autoprec_runner.precision.conversion import cast_floating
+from autoprec_runner.precision.conversion import cast_floating, cast_module
 from autoprec_runner.precision.transformer_engine.coverage import Coverage, coverage_of
 from autoprec_runner.precision.transformer_engine.emulation import Float8Autocast
 from autoprec_runner.precision.transformer_engine.library import TransformerEngine
@@ -105,17 +105,18 @@ class TransformerEnginePrecision(Precision):
         """Cast floating-point parameters and buffers, and replace layers; warn of linear layers that do not fit.
 
         Raises:
-            PrecisionError: No layer fits, or delayed scaling was asked for by name and the model is compiled.
+            IncompatibleError: No layer fits.
+            PrecisionError: Delayed scaling was asked for by name and the model is compiled.
         """
         self._is_compiled = self._is_compiled or _holds_compiled(module)
         self._refuse_delayed_under_compile(compiled=self._is_compiled)
-        module = _cast(module, self.weights_dtype)
+        module = cast_module(module, self.weights_dtype)
         keep = self.replace_layers is False or is_converted(module)
         if not keep:
             module = self._converted(module)
         self.coverage = coverage_of(module, self._recipes.multiple)
         if not keep and not self.coverage.quantized_weights:
-            raise PrecisionError(
+            raise IncompatibleError(
                 f"{self.precision} finds no linear layer to run in FP8 in {type(module).__name__}. "
                 f"{self.coverage.sentence(self._rest)} Use {_mixed(self.weights_dtype)}, or pad the dimensions.",
             )
@@ -222,13 +223,6 @@ def _refused(refusal: str) -> str:
         f"This machine cannot run Transformer Engine: {refusal.rstrip('.')}. Use 'bf16-mixed' or '16-mixed'; to see "
         "whether a model is stable in FP8, pass TransformerEnginePrecision(emulate=True)."
     )
-
-
-def _cast(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Cast floating-point tensors; `module.to(dtype)` would make complex ones real."""
-    if dtype is torch.float32:
-        return module.float()
-    return module.half() if dtype is torch.float16 else module.bfloat16()
 
 
 def _mixed(dtype: torch.dtype) -> str:
