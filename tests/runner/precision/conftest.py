@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from autoprec_runner.precision.transformer_engine import TransformerEnginePrecision
 from autoprec_runner.precision.transformer_engine.machine import Machine
@@ -15,6 +16,15 @@ HOPPER = Machine(capability=(9, 0), cuda="12.8", cublaslt="12.8.4.1", device="cp
 def _forget() -> None:
     for name in [each for each in sys.modules if each.partition(".")[0] == "transformer_engine"]:
         del sys.modules[name]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """On tiny models, and beside other programs, threads wait for each other most of the time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
