@@ -72,7 +72,8 @@ class DeepSpeedPrecision(Precision):
         if name not in _COMPUTE:
             reason = " DeepSpeed has no mode for float64; use strategy='single'." if name == "64-true" else ""
             raise PrecisionError(
-                f"{call}, which is not supported in DeepSpeed. `precision` must be one of: {', '.join(_COMPUTE)}.{reason}",
+                f"{call}, which is not supported in DeepSpeed. `precision` must be one of: {', '.join(_COMPUTE)}."
+                f"{reason}",
             )
         if amp_type == "apex":
             raise PrecisionError(

@@ -62,8 +62,8 @@ class FSDPPrecision(ScaledPrecision):
         if name not in _COMPUTE:
             reason = " FSDP gathers and reduces in at most float32; for float64 use strategy='single'."
             raise PrecisionError(
-                f"`{type(self).__name__}(precision={precision!r})` is not supported in FSDP. `precision` must be one of: "
-                f"{', '.join(_COMPUTE)}.{reason if name == '64-true' else ''}",
+                f"`{type(self).__name__}(precision={precision!r})` is not supported in FSDP. "
+                f"`precision` must be one of: {', '.join(_COMPUTE)}.{reason if name == '64-true' else ''}",
             )
         if scaler is not None and name != "16-mixed":
             raise PrecisionError(

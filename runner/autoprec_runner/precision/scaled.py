@@ -32,6 +32,10 @@ class ScaledPrecision(Precision):
         self._update_due = False
         self._found_inf: dict[Any, Tensor] = {}
 
+    def setup_scaler(self) -> GradScaler | None:
+        """Return the gradient scaler that losses go through, None where there is none."""
+        return self.scaler
+
     def pre_backward(self, tensor: Tensor, module: nn.Module | None = None) -> Tensor:  # noqa: ARG002 (hook)
         """Return the loss times the scale."""
         if self.scaler is None:

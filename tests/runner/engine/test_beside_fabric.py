@@ -161,16 +161,16 @@ def test_backward_takes_what_a_tensor_takes(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["fabric", "engine"])
 def test_what_is_set_up_keeps_its_classes_and_keys(kind: str) -> None:
     _, model, optimizer = make(kind, "bf16-mixed")
-    assert isinstance(optimizer, torch.optim.AdamW)
+    assert optimizer.param_groups is optimizer.optimizer.param_groups
     assert list(Net().state_dict()) == list(model.state_dict())
     assert model.first.in_features == 6
-    assert optimizer.param_groups is optimizer.optimizer.param_groups
+    assert isinstance(optimizer, torch.optim.AdamW)
 
 
 def test_a_plugin_and_a_precision_both_given_are_a_value_error() -> None:
     from lightning_fabric.plugins import HalfPrecision as Theirs  # noqa: PLC0415 (beside ours)
 
-    plugins = (lightning.Fabric, Theirs("bf16-true")), (Engine, HalfPrecision("bf16-true"))
+    plugins: Any = (lightning.Fabric, Theirs("bf16-true")), (Engine, HalfPrecision("bf16-true"))
     for make_run, plugin in plugins:
         with pytest.raises(ValueError, match=r"16-mixed.*HalfPrecision|HalfPrecision.*16-mixed"):
             make_run(accelerator="cpu", precision="16-mixed", plugins=plugin)

@@ -82,7 +82,10 @@ def test_a_mixed_precision_is_autocast_over_float32_parameters(
 def test_the_example_of_the_guide_trains(one: dict[str, Any]) -> None:
     found = one["guide"]
     assert sum(found["losses"][-5:]) < sum(found["losses"][:5])
-    assert ("float32", "float16") == (found["dtypes"]["parameters"], found["dtypes"]["compute"])
+    assert 20 == len(found["losses"])
+    assert torch.float16 in found["inside"]
+    kept = {found["dtypes"][each] for each in ("parameters", "gradients", "optimizer_state")}
+    assert ({"float32"}, "float16") == (kept, found["dtypes"]["compute"])
 
 
 @needs_deepspeed

@@ -13,6 +13,7 @@ from autoprec_runner.accelerator import resolve_device
 from autoprec_runner.errors import IncompatibleError, PrecisionError
 from autoprec_runner.precision.base import Precision
 from autoprec_runner.precision.bitsandbytes.conversion import Conversion, listed
+from autoprec_runner.precision.bitsandbytes.huggingface import quantization_config
 from autoprec_runner.precision.bitsandbytes.library import load_layers
 from autoprec_runner.precision.bitsandbytes.modes import FOUR_BIT_DTYPES, MODES, Mode, default_dtype, is_int8
 from autoprec_runner.precision.bitsandbytes.selection import select
@@ -73,6 +74,14 @@ class BitsandbytesPrecision(Precision):
     def report(self) -> str | None:
         """What the latest conversion has done."""
         return None if self.conversion is None else str(self.conversion)
+
+    def setup_bnb_config(self) -> Any:
+        """Return the same as a `transformers.BitsAndBytesConfig`, for Hugging Face's `from_pretrained`.
+
+        Raises:
+            MissingPackageError: transformers is not installed.
+        """
+        return quantization_config(self.mode, self.dtype, self.ignore_modules)
 
     def convert_module(self, module: nn.Module) -> nn.Module:
         """Quantize the Linear layers of a model, in place; one that holds layers of bitsandbytes is left as it is.

@@ -101,6 +101,10 @@ class TransformerEnginePrecision(Precision):
         """The recipe that a training forward runs with."""
         return self._recipes.main
 
+    def setup_fp8_recipe(self) -> Any:
+        """Return `recipe`."""
+        return self.recipe
+
     def convert_module(self, module: nn.Module) -> nn.Module:
         """Cast floating-point parameters and buffers, and replace layers; warn of linear layers that do not fit.
 
