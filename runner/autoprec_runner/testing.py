@@ -214,7 +214,7 @@ class _Probe(nn.Module):
         self.again = self.first
         self.frozen = nn.Linear(width, width).requires_grad_(requires_grad=False)
         self.register_buffer("floating", torch.ones(4))
-        self.frozen.register_buffer("floating", self.floating)
+        self.frozen.register_buffer("floating", self.get_buffer("floating"))
         self.register_buffer("integer", torch.arange(4))
         self.register_buffer("flag", torch.ones(4, dtype=torch.bool))
         self.register_buffer("wave", torch.tensor([1 + 2j], dtype=torch.complex64))

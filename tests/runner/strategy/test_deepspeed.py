@@ -89,6 +89,11 @@ def test_the_example_of_the_guide_trains(one: dict[str, Any]) -> None:
 
 
 @needs_deepspeed
+def test_its_plugins_keep_the_contract_of_a_precision(launch: Any) -> None:
+    assert pytest.ExitCode.OK == launch("deepspeed_contract.py", processes=1, timeout=FIRST_START_SECONDS)
+
+
+@needs_deepspeed
 def test_an_engine_is_not_affected_by_the_autocast_of_one_before(one: dict[str, Any]) -> None:
     assert one["32-true 2"] == one["again"]
 
