@@ -79,7 +79,7 @@ class TransformerEnginePrecision(Precision):
             self._autocast_devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
         else:
             machine = self.machine or Machine.current()
-            self._library = _library_for(machine)
+            self._library = _library_for(machine, f"{type(self).__name__}(weights_dtype={weights_dtype})")
             self._recipes = library_recipes(self._library, machine, recipe, fp8_format)
             self.device = machine.device
             self._autocast_devices = (machine.device,)
@@ -208,24 +208,24 @@ class TransformerEnginePrecision(Precision):
         return [torch.autocast(device, dtype=self.weights_dtype) for device in self._autocast_devices]
 
 
-def _library_for(machine: Machine) -> TransformerEngine:
+def _library_for(machine: Machine, call: str) -> TransformerEngine:
     refusal = machine.refusal
     try:
         library = TransformerEngine()
     except MissingPackageError as error:
         if refusal is None:
             raise
-        raise MissingPackageError(f"{_refused(refusal)} {error}") from error
+        raise MissingPackageError(f"{_refused(refusal, call)} {error}") from error
     refusal = refusal or library.unavailable()
     if refusal:
-        raise PrecisionError(_refused(refusal))
+        raise PrecisionError(_refused(refusal, call))
     return library
 
 
-def _refused(refusal: str) -> str:
+def _refused(refusal: str, call: str) -> str:
     return (
-        f"This machine cannot run Transformer Engine: {refusal.rstrip('.')}. Use 'bf16-mixed' or '16-mixed'; to see "
-        "whether a model is stable in FP8, pass TransformerEnginePrecision(emulate=True)."
+        f"Passed `{call}`. This machine cannot run Transformer Engine: {refusal.rstrip('.')}. Use 'bf16-mixed' or "
+        "'16-mixed'; to see whether a model is stable in FP8, pass TransformerEnginePrecision(emulate=True)."
     )
 
 
