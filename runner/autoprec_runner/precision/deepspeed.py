@@ -9,10 +9,10 @@ from torch.optim import Optimizer
 
 from autoprec_probe.errors import UnknownPrecisionError
 from autoprec_probe.precision import canonical_precision
-from autoprec_runner.errors import PrecisionError
+from autoprec_runner.errors import IncompatibleError, PrecisionError
 from autoprec_runner.precision.base import Closure, Precision
 from autoprec_runner.precision.contexts import DefaultDtype
-from autoprec_runner.precision.conversion import cast_floating
+from autoprec_runner.precision.conversion import cast_floating, cast_module
 
 _COMPUTE = {
     "32-true": torch.float32,
@@ -66,19 +66,22 @@ class DeepSpeedPrecision(Precision):
         device: str | None = None,
     ) -> None:
         call = (
-            f"Passed `{type(self).__name__}(precision={precision!r}, amp_type={amp_type!r}, amp_level={amp_level!r})`."
+            f"Passed `{type(self).__name__}(precision={precision!r}, amp_type={amp_type!r}, amp_level={amp_level!r})`"
         )
         name = _canonical(precision)
         if name not in _COMPUTE:
             reason = " DeepSpeed has no mode for float64; use strategy='single'." if name == "64-true" else ""
-            raise PrecisionError(f"{call} Precision must be one of {', '.join(_COMPUTE)}.{reason}")
+            raise PrecisionError(
+                f"{call}, which is not supported in DeepSpeed. `precision` must be one of: {', '.join(_COMPUTE)}."
+                f"{reason}",
+            )
         if amp_type == "apex":
             raise PrecisionError(
-                f"{call} DeepSpeed has removed its integration of NVIDIA Apex ({_APEX_REMOVED}). "
+                f"{call}. DeepSpeed has removed its integration of NVIDIA Apex ({_APEX_REMOVED}). "
                 "Use amp_type='native', which is torch.autocast in the mixed precisions.",
             )
         if amp_type != "native" or amp_level is not None:
-            raise PrecisionError(f"{call} amp_type must be 'native', and amp_level None: only Apex had levels.")
+            raise PrecisionError(f"{call}. amp_type must be 'native', and amp_level None: only Apex had levels.")
         self.precision = name
         self.device: str = device or _present_device()
         self.dtype = _COMPUTE[name]
@@ -96,18 +99,16 @@ class DeepSpeedPrecision(Precision):
         return {section: dict(content) for section, content in _SECTIONS[self.precision].items()}
 
     def convert_module(self, module: nn.Module) -> nn.Module:
-        """Cast floating-point parameters and buffers in the true half precisions; complex ones stay as they are."""
-        if self._mixed or self.precision == "32-true":
-            return module
-        return module.half() if self.dtype is torch.float16 else module.bfloat16()
+        """Cast floating-point parameters and buffers in the true precisions; complex ones stay as they are."""
+        return module if self._mixed else cast_module(module, self.dtype)
 
     def convert_input(self, data: Any) -> Any:
-        """Cast floating-point tensors to half precision."""
-        return data if self.precision == "32-true" else cast_floating(data, self.dtype)
+        """Cast floating-point tensors to what is computed in."""
+        return cast_floating(data, self.dtype)
 
     def convert_output(self, data: Any) -> Any:
         """Cast floating-point tensors to the default dtype."""
-        return data if self.precision == "32-true" else cast_floating(data, torch.get_default_dtype())
+        return cast_floating(data, torch.get_default_dtype())
 
     def forward_context(self) -> AbstractContextManager[Any]:
         """Return autocast in the mixed precisions; make half precision the default dtype in the true ones."""
@@ -117,9 +118,9 @@ class DeepSpeedPrecision(Precision):
         """Make half precision the default dtype in the true half precisions."""
         return nullcontext() if self._mixed or self.precision == "32-true" else DefaultDtype(self.dtype)
 
-    def backward(self, tensor: Tensor, module: nn.Module | None = None, *args: Any, **kwargs: Any) -> None:
+    def backward(self, tensor: Tensor, model: nn.Module | None = None, *args: Any, **kwargs: Any) -> None:
         """Let DeepSpeed's engine run backward, scaled where it scales."""
-        owner: Any = module
+        owner: Any = model
         owner.backward(tensor, *args, **kwargs)
 
     def optimizer_step(
@@ -129,17 +130,19 @@ class DeepSpeedPrecision(Precision):
         closure: Closure | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Let DeepSpeed's engine reduce, clip, step or skip, and reset the gradients.
+        """Let DeepSpeed's engine, `model` or what is passed as the optimizer, reduce, clip, step or skip.
+
+        It also resets the gradients.
 
         Raises:
-            PrecisionError: There is a closure, which DeepSpeed does not take.
+            IncompatibleError: There is a closure, which DeepSpeed does not take.
         """
         if closure is not None or kwargs:
-            raise PrecisionError(
+            raise IncompatibleError(
                 f"DeepSpeed steps {type(optimizer).__name__} itself and takes neither a closure nor arguments. "
                 "Call optimizer.step() after engine.backward(loss), or use strategy='single'.",
             )
-        owner: Any = model
+        owner: Any = optimizer if model is None else model
         scaler = getattr(owner, "torch_autocast_z0_gradscaler", None)
         scale = None if scaler is None else scaler.get_scale()
         owner.step()

@@ -14,7 +14,7 @@ from autoprec_probe.errors import UnknownPrecisionError
 from autoprec_probe.precision import canonical_precision
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision.contexts import DefaultDtype
-from autoprec_runner.precision.conversion import cast_floating
+from autoprec_runner.precision.conversion import cast_floating, cast_module
 from autoprec_runner.precision.scaled import ScaledPrecision
 from autoprec_runner.precision.shard_scaler import ShardScaler
 
@@ -62,8 +62,8 @@ class FSDPPrecision(ScaledPrecision):
         if name not in _COMPUTE:
             reason = " FSDP gathers and reduces in at most float32; for float64 use strategy='single'."
             raise PrecisionError(
-                f"Passed `{type(self).__name__}(precision={precision!r})`. Precision must be one of "
-                f"{', '.join(_COMPUTE)}.{reason if name == '64-true' else ''}",
+                f"`{type(self).__name__}(precision={precision!r})` is not supported in FSDP. "
+                f"`precision` must be one of: {', '.join(_COMPUTE)}.{reason if name == '64-true' else ''}",
             )
         if scaler is not None and name != "16-mixed":
             raise PrecisionError(
@@ -95,18 +95,16 @@ class FSDPPrecision(ScaledPrecision):
         return self.mixed_precision_config
 
     def convert_module(self, module: nn.Module) -> nn.Module:
-        """Cast floating-point parameters and buffers in the true half precisions; complex ones stay as they are."""
-        if self._mixed or self.precision == "32-true":
-            return module
-        return module.half() if self.dtype is torch.float16 else module.bfloat16()
+        """Cast floating-point parameters and buffers in the true precisions; complex ones stay as they are."""
+        return module if self._mixed else cast_module(module, self.dtype)
 
     def convert_input(self, data: Any) -> Any:
-        """Cast floating-point tensors in the true half precisions; in the mixed ones FSDP itself casts to half."""
-        return data if self._mixed or self.precision == "32-true" else cast_floating(data, self.dtype)
+        """Cast floating-point tensors in the true precisions; in the mixed ones FSDP has cast them to half by now."""
+        return data if self._mixed else cast_floating(data, self.dtype)
 
     def convert_output(self, data: Any) -> Any:
         """Cast floating-point tensors to the default dtype."""
-        return data if self.precision == "32-true" else cast_floating(data, torch.get_default_dtype())
+        return cast_floating(data, torch.get_default_dtype())
 
     def forward_context(self) -> AbstractContextManager[Any]:
         """Return autocast in the mixed precisions; make half precision the default dtype in the true ones."""

@@ -190,7 +190,7 @@ class DeepSpeedStrategy(Strategy):
         candidates = [each for each in self._engines if module is None or module in (each, each.module)]
         if len(candidates) != 1:
             raise PrecisionError(
-                f"Which of {len(self._engines)} set-up models is meant? Say so: engine.backward(loss, model)."
+                f"Which of {len(self._engines)} set-up models is meant? Say so: engine.backward(loss, model=model)."
                 if self._engines
                 else "Nothing is set up yet; call engine.setup(model, optimizer) first.",
             )

@@ -38,11 +38,19 @@ class FSDPStrategy(Strategy):
             Sequential (`autoprec_runner.strategy.units.blocks`).
         mixed_precision: What FSDP is told in place of the plugin's `mixed_precision_config`, such as
             ``MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)``.
+
+    Raises:
+        PrecisionError: `mixed_precision` is another object, such as the one of FSDP 1.
     """
 
     name: ClassVar[str] = "fsdp"
 
     def __init__(self, *, units: Units = blocks, mixed_precision: MixedPrecisionPolicy | None = None) -> None:
+        if mixed_precision is not None and not isinstance(mixed_precision, MixedPrecisionPolicy):
+            raise PrecisionError(
+                f"mixed_precision={mixed_precision!r} is none of FSDP 2. Give torch.distributed.fsdp."
+                "MixedPrecisionPolicy(param_dtype=..., reduce_dtype=...); buffers keep their dtype.",
+            )
         self._units = units
         self._mixed_precision = mixed_precision
         self._processes: Processes | None = None
