@@ -9,7 +9,7 @@ MIB = 2**20
 _FLOATING = ("float32", "bfloat16", "float16", "float64")
 _FEW_BITS = ("int8", "float8_e4m3fn")
 _LOWER_MATMUL: dict[Device, MatmulPrecision] = {"cpu": "medium", "cuda": "high", "xpu": "high"}
-"""Where a lower matmul precision may mean something: TF32 on CUDA and XPU, bf16 inside oneDNN on a CPU."""
+"""Where a lower matmul precision may mean something: TF32 on CUDA and XPU, oneDNN's choice on a CPU."""
 _COPIED_BYTES: dict[str, tuple[int, ...]] = {"cpu": (4 * MIB, 256 * MIB)}
 _COPIED_ELSEWHERE = (512 * MIB,)
 """On a CPU, what fits into its caches and what does not: activations of small models never see the memory."""
