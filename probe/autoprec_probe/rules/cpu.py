@@ -126,8 +126,8 @@ def matmul(case: Case) -> Verdict:
     if units:
         return Verdict(
             level="native",
-            reason=f"With 'medium', oneDNN may multiply fp32 matrices in bf16 on {case.device_name} ({units}); it takes "
-            "other kernels either way.",
+            reason=f"With 'medium', oneDNN may multiply fp32 matrices in bf16 on {case.device_name} ({units}); it "
+            "takes other kernels either way.",
             source=_FPMATH_SOURCE,
         )
     return Verdict(

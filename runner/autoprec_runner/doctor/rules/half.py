@@ -160,8 +160,8 @@ def tf32_left_off(case: StaticCase) -> Iterator[Told]:
     if lower and (plain := case.runnable("32-true")):
         what = "TF32" if case.device == "cuda" else "bf16"
         yield Told(
-            sentence=f"32-true multiplies in full fp32 by default; {case.device_name} may also multiply fp32 matrices in "
-            f"{what}, with matmul precision {lower[0]!r}.",
+            sentence=f"32-true multiplies in full fp32 by default; {case.device_name} may also multiply fp32 matrices "
+            f"in {what}, with matmul precision {lower[0]!r}.",
             candidates=names([each for each in plain if each.matmul_precision == "highest"]),
         )
 
