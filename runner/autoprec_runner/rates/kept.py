@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autoprec_probe.candidate import Device
 from autoprec_probe.profile import HardwareProfile, MeasuredRate
+from autoprec_runner.isolation.neighbours import NOTABLE_CORES
 
 FORMAT = 1
 """Raised when rates are measured differently, so that older files are not taken for current ones."""
@@ -34,6 +35,11 @@ class RateRecord(BaseModel):
     """How many cores other programs kept busy when it began."""
     rates: tuple[MeasuredRate, ...]
 
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether other programs took part of the machine: such rates are shown, and nothing rests on them."""
+        return self.busy_cores >= NOTABLE_CORES
+
 
 class KeptRates:
     """The folder of records."""
@@ -44,10 +50,15 @@ class KeptRates:
     def save(self, record: RateRecord) -> Path:
         """Write a record in the place of an older one; a reader sees either of them, never a part.
 
+        A disturbed record never takes the place of one that is not.
+
         Raises:
             OSError: The folder cannot be written.
         """
         path = self._path(record.hardware_key, record.torch, record.threads)
+        older = self.load(record.hardware_key, record.torch, record.threads)
+        if record.is_disturbed and older and not older.is_disturbed:
+            return path
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".rates-")
         try:
@@ -101,12 +112,13 @@ def with_kept_rates(
     kept: KeptRates | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> HardwareProfile:
-    """Return the profile of this machine with the rates that were measured on it earlier, if any."""
+    """Return the profile of this machine with the rates that were measured on it earlier, undisturbed, if any."""
     devices: dict[Device, None] = dict.fromkeys(
         ["cpu", *(each.kind for each in profile.accelerators if not each.error)]
     )
     records = [kept_record(profile, each, kept, environment) for each in devices]
-    return profile.model_copy(update={"measured": tuple(rate for each in records if each for rate in each.rates)})
+    calm = [each for each in records if each and not each.is_disturbed]
+    return profile.model_copy(update={"measured": tuple(rate for each in calm for rate in each.rates)})
 
 
 def _circumstances(profile: HardwareProfile, device: Device, environment: Mapping[str, str]) -> tuple[str, str, str]:

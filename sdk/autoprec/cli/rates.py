@@ -10,7 +10,6 @@ from autoprec.paragraph import Paragraph
 from autoprec_probe import Candidate, HardwareProfile, support
 from autoprec_probe.candidate import Device
 from autoprec_probe.profile import MeasuredRate
-from autoprec_runner.isolation.neighbours import NOTABLE_CORES
 from autoprec_runner.quantities import duration, figure, size
 from autoprec_runner.rates.kept import RateRecord
 
@@ -83,6 +82,9 @@ def _rate(rate: MeasuredRate) -> str:
 
 
 def _neighbours(record: RateRecord) -> Iterator[str]:
-    if record.busy_cores >= NOTABLE_CORES:
+    if record.is_disturbed:
         busy = figure(record.busy_cores)
-        yield f"Other programs kept {busy} cores busy: rates are less certain. Measure again when they have ended."
+        yield (
+            f"Other programs kept {busy} cores busy: nothing is going to rest on these rates. Measure again when they "
+            "have ended."
+        )

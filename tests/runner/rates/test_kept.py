@@ -53,6 +53,16 @@ def test_other_circumstances_have_rates_of_their_own(
     assert () == with_kept_rates(other, kept, environment).measured
 
 
+def test_nothing_rests_on_rates_that_were_disturbed(kept: KeptRates, record: RateRecord) -> None:
+    disturbed = record.model_copy(update={"busy_cores": 1.2, "rates": ()})
+    kept.save(disturbed)
+    assert record == kept_record(PROFILE, "cpu", kept, {})
+    alone = record_of(PROFILE, "cpu", RATES, busy_cores=1.2, environment={"OMP_NUM_THREADS": "3"})
+    kept.save(alone)
+    assert alone == kept_record(PROFILE, "cpu", kept, {"OMP_NUM_THREADS": "3"})
+    assert () == with_kept_rates(PROFILE, kept, {"OMP_NUM_THREADS": "3"}).measured
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"format": 1}', "\udc80"])
 def test_a_file_that_cannot_be_read_is_none(kept: KeptRates, record: RateRecord, text: str) -> None:
     kept.save(record).write_bytes(text.encode(errors="surrogateescape"))
