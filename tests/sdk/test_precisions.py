@@ -33,7 +33,7 @@ def listed(
     profile: HardwareProfile,
     strategy: str = "single",
 ) -> dict[str, Any]:
-    monkeypatch.setattr(command, "probe", lambda: profile)
+    monkeypatch.setattr(command, "chosen_profile", lambda *_: profile)
     assert 0 == main(["precisions", "--strategy", strategy, "--json"])
     return {each["candidate"]["precision"]: each for each in json.loads(capfd.readouterr().out)}
 
