@@ -90,7 +90,7 @@ def test_transformer_engine_is_unsupported_without_a_gpu_that_computes_fp8(
 ) -> None:
     volta = Accelerator(kind="cuda", index=0, vendor="NVIDIA", name="Tesla V100", compute_capability=(7, 0))
     for accelerators, reason in ((), "needs an NVIDIA GPU"), ((volta,), "capability"):
-        software = having(machine, "torch", "2.13.0+cu128").software.model_copy(update={"torch_build": "cu128"})
+        software = having(machine, "torch", "2.13.0+cu126").software.model_copy(update={"torch_build": "cu126"})
         profile = machine.model_copy(update={"accelerators": accelerators, "software": software})
         found = listed(monkeypatch, capfd, profile)[precision]
         assert "unsupported" == found["level"]
