@@ -28,11 +28,10 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parent / "zoo"))
 
-from truth import Effort, Truth, TruthFile, measure, measure_further
-
 import autoprec
 from autoprec_runner.trial import Trial
 from table import BY_NAME, ZOO, Entry
+from truth import Effort, Truth, TruthFile, measure, measure_further
 
 AIMS = {"median": 0.97, "worst": 0.90, "rejected": 0.05, "wall": 0.2}
 

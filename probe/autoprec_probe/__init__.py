@@ -3,12 +3,14 @@
 from autoprec_probe.candidate import Candidate, Device, MatmulPrecision, Strategy
 from autoprec_probe.detect import probe
 from autoprec_probe.errors import (
+    CaptureError,
     DeviceNotFoundError,
     ForeignPrecisionError,
     ProbeError,
     ReaderError,
     UnknownPrecisionError,
 )
+from autoprec_probe.finding import Finding
 from autoprec_probe.key import hardware_key
 from autoprec_probe.precision import BUILT_IN, canonical_precision, known_precisions
 from autoprec_probe.profile import Accelerator, Cpu, HardwareProfile, Software
@@ -20,10 +22,12 @@ __all__ = [
     "BUILT_IN",
     "Accelerator",
     "Candidate",
+    "CaptureError",
     "Cpu",
     "Device",
     "DeviceNotFoundError",
     "DeviceTelemetry",
+    "Finding",
     "ForeignPrecisionError",
     "HardwareProfile",
     "HostReader",

@@ -5,8 +5,9 @@ No colour is set, so that it can be read on a light and on a dark page alike.
 
 from html import escape
 
+from autoprec.findings import summary
 from autoprec.recommendation import Recommendation
-from autoprec.rows import HEADINGS, Row, rows
+from autoprec.rows import Row, headings, rows
 
 _CELL = "style='text-align:left;vertical-align:top;padding:2px 8px'"
 
@@ -16,9 +17,11 @@ def page(recommendation: Recommendation) -> str:
     assumed = (
         f"<p>Assumed of the workload:</p>{_list(recommendation.assumptions)}" if recommendation.assumptions else ""
     )
+    told = summary(recommendation.findings)
+    found = f"<p>What the doctor says:</p>{_list(told)}" if told else ""
     return (
         f"<div style='overflow-x:auto'>{_headline(recommendation)}{_list(recommendation.reasons)}"
-        f"{_table(rows(recommendation))}{assumed}</div>"
+        f"{_table(rows(recommendation), headings(recommendation))}{found}{assumed}</div>"
     )
 
 
@@ -33,10 +36,10 @@ def _headline(recommendation: Recommendation) -> str:
     return f"<p>Recommended precision: <b><code>{escape(str(recommendation.candidate))}</code></b> ({details})</p>"
 
 
-def _table(found: list[Row]) -> str:
+def _table(found: list[Row], titles: tuple[str, ...]) -> str:
     if not found:
         return ""
-    heads = "".join(f"<th {_CELL}>{heading}</th>" for heading in (*HEADINGS, "why not"))
+    heads = "".join(f"<th {_CELL}>{heading}</th>" for heading in (*titles, "why not"))
     body = "".join(_row(row) for row in found)
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 

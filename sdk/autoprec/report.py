@@ -8,16 +8,17 @@ from rich.jupyter import JupyterMixin
 from rich.table import Table
 from rich.text import Text
 
+from autoprec.findings import summary
 from autoprec.paragraph import Paragraph
 from autoprec.recommendation import Recommendation
-from autoprec.rows import HEADINGS, Row, notes, rows
+from autoprec.rows import Row, headings, notes, rows
 from autoprec_service.formatting import listed
 
 _RIGHT = {"step time", "memory"}
 
 
 class Report(JupyterMixin):
-    """The answer, its reasons, all candidates, why the others were not chosen, and what was assumed."""
+    """The answer, its reasons, all candidates, why not the others, what the doctor says, and what was assumed."""
 
     def __init__(self, recommendation: Recommendation) -> None:
         self._recommendation = recommendation
@@ -39,10 +40,13 @@ class Report(JupyterMixin):
             names = listed([str(each) for each in recommendation.untried])
             yield Paragraph(Text(f"Not tried yet: {names}. Ask again to go on."))
         if found:
-            yield from (Text(), _table(found))
+            yield from (Text(), _table(found, headings(recommendation)))
         if why := notes(found):
             yield from (Text(), Text("Why not the others", style="bold"))
             yield from (Paragraph(Text.assemble((listed(names), "bold"), f": {note}")) for note, names in why.items())
+        if told := summary(recommendation.findings):
+            yield from (Text(), Text("What the doctor says", style="bold"))
+            yield from (Paragraph(Text(each)) for each in told)
         if recommendation.assumptions:
             yield from (Text(), Text("Assumed of the workload", style="bold"))
             yield from (Paragraph(Text(each, style="dim")) for each in recommendation.assumptions)
@@ -57,9 +61,9 @@ def _headline(recommendation: Recommendation) -> Iterator[Text]:
         yield Text(", ".join(recommendation.circumstances), style="dim")
 
 
-def _table(found: list[Row]) -> Table:
+def _table(found: list[Row], titles: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in HEADINGS:
+    for heading in titles:
         # A candidate's name wraps where the terminal is narrow; a figure never does.
         is_name = heading == "candidate"
         table.add_column(heading, justify="right" if heading in _RIGHT else "left", no_wrap=not is_name)

@@ -81,6 +81,7 @@ def awaken(bench: Bench, contender: Contender, pace: Pace) -> TrialSession:
         set_up(bench, session, pace)
         limit = max(2 * (before.first_step_seconds or 0.0), pace.first_limit())
         session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(limit))
+        session.settle(timeout_seconds=bench.within(limit))
     return contender.session
 
 

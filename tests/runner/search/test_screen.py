@@ -1,5 +1,6 @@
 """Which candidates are tried for which workload, decided before anything runs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 
 from autoprec_probe import Candidate, Cpu, HardwareProfile, Software
-from autoprec_probe.precision import BITSANDBYTES, BUILT_IN
+from autoprec_probe.precision import BITSANDBYTES, BUILT_IN, known_precisions
 from autoprec_runner.search.question import Question
 from autoprec_runner.search.screen import default_candidates, judged, unfit
 from autoprec_runner.trial import Mode
@@ -42,6 +43,14 @@ def prepared(mode: Mode, *, frozen_base: bool = False) -> Prepared:
     )
 
 
+@pytest.fixture
+def _precisions_are_looked_up_anew() -> Iterator[None]:
+    known_precisions.cache_clear()
+    yield
+    known_precisions.cache_clear()
+
+
+@pytest.mark.usefixtures("_precisions_are_looked_up_anew")
 def test_a_plugin_that_cannot_be_loaded_costs_its_candidate_and_not_the_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +97,23 @@ def test_quantized_candidates_come_after_the_others_that_are_native() -> None:
     order = [each.precision for each in default_candidates(machine(), "cpu", "single")]
     assert order.index("bf16-true") < order.index("bnb-nf4") < order.index("16-mixed") < order.index("64-true")
     assert set(BUILT_IN) <= set(order)
+
+
+def test_under_xla_16_mixed_is_not_tried_beside_bf16_mixed_which_is_the_same() -> None:
+    why = {
+        each: unfit(Candidate(precision=each, strategy="xla"), prepared("train")) for each in ("16-mixed", "16-true")
+    }
+    assert why["16-true"] is None
+    assert why["16-mixed"] is not None
+    assert "as bf16-mixed is" in why["16-mixed"].reason
+
+
+def test_matmul_precisions_that_do_not_reach_xla_are_no_candidates() -> None:
+    under = {
+        strategy: {each.matmul_precision for each in default_candidates(machine(), "cpu", strategy)}
+        for strategy in ("single", "xla")
+    }
+    assert {"single": {"highest", "medium"}, "xla": {"highest"}} == under
 
 
 def test_installing_bitsandbytes_makes_the_question_a_new_one() -> None:
