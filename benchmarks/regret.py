@@ -72,23 +72,21 @@ def study(entry: Entry, budget: float) -> tuple[autoprec.Recommendation, float]:
 def compared(entry: Entry, truth: Truth, answer: autoprec.Recommendation, seconds: float) -> Row:
     """Hold an answer against the truth."""
     ruins = {candidate: truth.ruin(candidate) for candidate in truth.seconds | truth.failed}
-    stable = {each: truth.seconds[each] for each, reason in ruins.items() if not reason and each in truth.seconds}
-    # What is slow may be stable or not; the best is looked for where that is known.
-    known = {each: step for each, step in stable.items() if ruins[each] is not None}
-    best = min(known, key=known.__getitem__, default=None)
+    sound = {each: truth.seconds[each] for each, reason in ruins.items() if reason == ""}  # None: nobody knows
+    best = min(sound, key=sound.__getitem__, default=None)
     pick = str(answer.candidate) if answer.candidate else None
     unsafe = (ruins.get(pick) or "") if pick else ""
-    ratio = known[best] / stable[pick] if best and pick in stable else None
+    ratio = sound[best] / truth.seconds[pick] if best and pick and not unsafe else None
     return Row(
         workload=entry.name,
         best=best,
-        best_milliseconds=known[best] * 1e3 if best else None,
+        best_milliseconds=sound[best] * 1e3 if best else None,
         pick=pick,
         throughput=ratio,
         unsafe=unsafe,
         missed=pick is None and best is not None,
-        rejected=tuple(f"{name}: {reason}" for name, reason in _called_unstable(answer.trials) if name in known),
-        stable=len(known),
+        rejected=tuple(f"{name}: {reason}" for name, reason in _called_unstable(answer.trials) if name in sound),
+        stable=len(sound),
         study_seconds=seconds,
         exhaustive_seconds=truth.wall_seconds,
         against_the_table=(

@@ -111,14 +111,15 @@ def ruin(runs: Mapping[str, Sequence[float]], truth: Mapping[str, Sequence[float
     steps = min(len(each) for each in (*runs.values(), *truth.values()))
     ours, true = ([tail(each[:steps]) for each in group.values()] for group in (runs, truth))
     base, spread = statistics.fmean(true), max(true) - min(true)
-    allowed = max(LEAST_GAP * abs(base), spread)
-    gap = max(statistics.fmean(ours) - base, max(ours) - max(true))
-    if gap > allowed:
-        return f"its loss ends at {base + gap:.3g} instead of {base:.3g}, {allowed:.2g} more is allowed"
     made, possible = (
         statistics.fmean(each[0] for each in group.values()) - statistics.fmean(tails)
         for group, tails in ((runs, ours), (truth, true))
     )
+    allowed = max(LEAST_GAP * abs(base), spread)
+    gap = max(statistics.fmean(ours) - base, max(ours) - max(true))
+    if gap > allowed:
+        share = f"; it lacks {gap / possible:.1%} of the progress" if possible > 0 else ""
+        return f"its loss ends at {base + gap:.3g} instead of {base:.3g}, {allowed:.2g} more is allowed{share}"
     return f"it made {made / possible:.0%} of the progress" if made < LEAST_PROGRESS * possible else ""
 
 
