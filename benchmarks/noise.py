@@ -1,6 +1,6 @@
 """Whether a busy neighbour changes the answer: the same study many times beside a process that multiplies matrices.
 
-    python benchmarks/noise.py [WORKLOAD] [--studies 10] [--budget 30] [--json]
+    python benchmarks/noise.py [WORKLOAD] [--studies 10] [--budget 60] [--json]
 
 The first study runs without the neighbour, and its answer is what is expected. The neighbour is a process of its own,
 one thread, bound to the last core; the studies may use all cores, as ever. An answer agrees if it is the expected
@@ -139,7 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workload", nargs="?", default=DEFAULT, help="a factory; the wide MLP of the zoo by default")
     parser.add_argument("--studies", type=int, default=10, help="studies beside the neighbour (default 10)")
-    parser.add_argument("--budget", type=float, default=30.0, help="seconds of each study (default 30)")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds of each study (default 60)")
     parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
     given = parser.parse_args()
     quiet, candidate = ask(given.workload, given.budget, None)
