@@ -2,6 +2,7 @@
 
 from autoprec_probe.candidate import Candidate, Device, MatmulPrecision, Strategy
 from autoprec_probe.detect import probe
+from autoprec_probe.energy import EnergyReading, device_joules, host_joules, read_energy
 from autoprec_probe.errors import (
     DeviceNotFoundError,
     ForeignPrecisionError,
@@ -24,6 +25,7 @@ __all__ = [
     "Device",
     "DeviceNotFoundError",
     "DeviceTelemetry",
+    "EnergyReading",
     "ForeignPrecisionError",
     "HardwareProfile",
     "HostReader",
@@ -39,11 +41,14 @@ __all__ = [
     "Telemetry",
     "UnknownPrecisionError",
     "canonical_precision",
+    "device_joules",
     "hardware_key",
+    "host_joules",
     "known_precisions",
     "matmul_options",
     "precision_table",
     "probe",
+    "read_energy",
     "read_telemetry",
     "support",
 ]

@@ -6,7 +6,7 @@ No colour is set, so that it can be read on a light and on a dark page alike.
 from html import escape
 
 from autoprec.recommendation import Recommendation
-from autoprec.rows import HEADINGS, Row, rows
+from autoprec.rows import HEADINGS, LEGEND, Row, is_marked, rows
 
 _CELL = "style='text-align:left;vertical-align:top;padding:2px 8px'"
 
@@ -16,9 +16,10 @@ def page(recommendation: Recommendation) -> str:
     assumed = (
         f"<p>Assumed of the workload:</p>{_list(recommendation.assumptions)}" if recommendation.assumptions else ""
     )
+    legend = f"<p>{escape(LEGEND)}</p>" if is_marked(recommendation) else ""
     return (
         f"<div style='overflow-x:auto'>{_headline(recommendation)}{_list(recommendation.reasons)}"
-        f"{_table(rows(recommendation))}{assumed}</div>"
+        f"{_table(rows(recommendation))}{legend}{assumed}</div>"
     )
 
 

@@ -12,6 +12,10 @@ from autoprec_service.recommendation import Ratio, Rejected
 HEADINGS = ("candidate", "status", "step time", "speed-up (95 %)", "memory")
 _ORDER: tuple[Phase, ...] = ("screen", "sprint", "race", "verify")
 _UNKNOWN = "-"
+_MARK = " *"
+LEGEND = (
+    "* On the Pareto front: no candidate that qualifies takes less time without more memory, or the other way round."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +54,11 @@ def notes(found: list[Row]) -> dict[str, list[str]]:
     return about
 
 
+def is_marked(recommendation: Recommendation) -> bool:
+    """Return whether time and memory leave a choice, so that the candidates between which it lies are marked."""
+    return len(recommendation.pareto) > 1
+
+
 def latest(trials: tuple[Trial, ...]) -> dict[Candidate, Trial]:
     """Return for each candidate its trial of the latest phase."""
     return {
@@ -70,7 +79,7 @@ def _row(
     return Row(
         cells=(
             str(candidate),
-            status,
+            status + (_MARK if is_marked(recommendation) and candidate in recommendation.pareto else ""),
             duration(trial.step_time.median_seconds) if trial and trial.step_time else _UNKNOWN,
             _ratio(speedup),
             size(trial.peak_memory_bytes) if trial and trial.peak_memory_bytes else _UNKNOWN,

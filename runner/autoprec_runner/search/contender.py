@@ -1,9 +1,10 @@
 """A candidate on its way through a study."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autoprec_probe.candidate import Candidate
 from autoprec_probe.support import Support
+from autoprec_runner.trials.energy import RoundEnergy
 from autoprec_runner.trials.session import TrialSession
 
 
@@ -13,6 +14,8 @@ class Contender:
 
     support: Support
     session: TrialSession
+    energy: list[RoundEnergy] = field(default_factory=list)
+    """What the rounds of its race took, where a meter tells."""
 
     @property
     def candidate(self) -> Candidate:

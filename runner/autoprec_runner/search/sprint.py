@@ -15,7 +15,7 @@ from autoprec_runner.trials.failure import TrialFailedError
 from autoprec_runner.trials.session import Evidence, TrialSession
 from autoprec_runner.trials.stability import fp16_warning, unstable_already
 
-CUT_OFF = {"throughput": 4.0, "energy": 4.0, "balanced": 8.0, "memory": 25.0}
+CUT_OFF = {"throughput": 4.0, "energy": 4.0, "time-to-loss": 4.0, "balanced": 8.0, "memory": 25.0}
 """A candidate is cut off when one step takes this many times the best candidate's, by objective."""
 _ALONE_CUT_OFF = 25.0
 """The same for the first of all, by its own first step: only a hang is to be caught."""

@@ -13,9 +13,11 @@ from autoprec_probe.candidate import Candidate, Device
 from autoprec_probe.precision import BITSANDBYTES
 from autoprec_runner.isolation.child import ChildError, ChildProcess
 from autoprec_runner.isolation.forkserver import ForkServer
-from autoprec_runner.trial import EffectiveDtypes, Mode
+from autoprec_runner.trial import EffectiveDtypes, Mode, StepParts
+from autoprec_runner.trials.bottleneck import bottleneck
 from autoprec_runner.trials.failure import TrialFailedError, failure_from_answer, failure_from_child
 from autoprec_runner.trials.measure import is_stationary, warmup_steps
+from autoprec_runner.trials.slope import Sample
 
 _WORKER = "autoprec_runner.trials.worker:main"
 _QUANTIZED_LAYERS = ("autoprec_runner.precision.bitsandbytes.layers",)
@@ -63,6 +65,8 @@ class Prepared(BaseModel):
     """Whether the user gave a metric of their own."""
     threads: int
     torch: str
+    fetch_seconds: float | None = None
+    """What drawing one batch from the user's loader took; None where there was nothing to draw from."""
     frozen_base: bool = False
     """Whether most weights of its Linear layers are frozen while something else is trained, as with adapters."""
 
@@ -79,6 +83,16 @@ class Activations(BaseModel):
     headroom_bits: float | None = None
     tightest: dict[str, float] = {}
     """The least headroom in bits, by module."""
+
+
+class Held(BaseModel):
+    """What a step holds for longer than an operation, in bytes; None for what is not there or not to be seen."""
+
+    model_config = ConfigDict(frozen=True)
+
+    weights_bytes: int
+    gradients_bytes: int | None = None
+    optimizer_bytes: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -114,6 +128,17 @@ class Evidence:
     """Why no checkpoint could be saved and loaded."""
     activations: Activations = field(default_factory=Activations)
     effective_dtypes: EffectiveDtypes | None = None
+    parts: StepParts | None = None
+    held: Held | None = None
+    unwatched_memory: list[Sample] = field(default_factory=list)
+    """What was held after steps that nobody watched, at most so many a run."""
+    watched_memory: list[Sample] = field(default_factory=list)
+    """The same of the longest watched run: after each of them, memory is given back."""
+
+    @property
+    def memory(self) -> list[Sample]:
+        """The longer of both series."""
+        return max(self.unwatched_memory, self.watched_memory, key=len)
 
     @property
     def typical_seconds(self) -> float:
@@ -195,6 +220,16 @@ class TrialSession:
         """Run one timed round of a race."""
         self.evidence.rounds.append(self._run(max_steps, max_seconds, timeout_seconds, observe=False))
 
+    def split(self, *, max_steps: int, max_seconds: float, timeout_seconds: float) -> None:
+        """Run a few more steps, untimed as such, to see where their time goes and what they hold."""
+        answer = self._ask({"op": "split", "max_steps": max_steps, "max_seconds": max_seconds}, timeout_seconds)
+        for run in answer["runs"]:
+            self._take(run)
+        fetch_seconds = self.prepared.fetch_seconds if self.prepared else None
+        parts = StepParts(fetch_seconds=fetch_seconds, **answer["parts"])
+        self.evidence.parts = parts.model_copy(update={"bottleneck": bottleneck(parts)})
+        self.evidence.held = Held.model_validate(answer["memory"])
+
     def save_outputs(self, path: str, *, timeout_seconds: float) -> bool:
         """Have the child write the outputs of every batch to a file; return whether none holds NaN."""
         return bool(self._ask({"op": "save_outputs", "path": path}, timeout_seconds)["numbers"])
@@ -252,6 +287,9 @@ class TrialSession:
         evidence.nonfinite_parameters = evidence.nonfinite_parameters or tuple(answer["nonfinite_parameters"])
         evidence.underflowing_eps = answer["underflowing_eps"]
         evidence.effective_dtypes = EffectiveDtypes.model_validate(answer["effective_dtypes"])
+        first = evidence.steps - len(answer["seconds"])
+        samples = [(first + place, held) for place, held in enumerate(answer["memory_bytes"])]
+        self._take_memory(samples, watched=answer["activations"] is not None)
         examined = answer["examined"]
         evidence.gradient_cosine = examined.get("gradient_cosine", evidence.gradient_cosine)
         evidence.gradient_underflow = examined.get("gradient_underflow", evidence.gradient_underflow)
@@ -263,6 +301,13 @@ class TrialSession:
         else:
             # Watching modules takes memory of its own: only unwatched steps count.
             evidence.peak_memory_bytes = max(evidence.peak_memory_bytes or 0, answer["peak_memory_bytes"])
+
+    def _take_memory(self, samples: list[Sample], *, watched: bool) -> None:
+        evidence = self.evidence
+        if watched:
+            evidence.watched_memory = max(evidence.watched_memory, samples, key=len)
+        else:
+            evidence.unwatched_memory += samples
 
     def _ask(self, request: Mapping[str, Any], timeout_seconds: float) -> dict[str, Any]:
         try:
@@ -300,6 +345,7 @@ __all__ = [
     "KEPT_LOSSES",
     "Activations",
     "Evidence",
+    "Held",
     "Prepared",
     "Setting",
     "TrialFailedError",

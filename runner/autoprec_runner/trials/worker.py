@@ -28,7 +28,9 @@ from autoprec_runner.trials.compare import compare_outputs, holds_nan, output_te
 from autoprec_runner.trials.examine import Examiner, own_part
 from autoprec_runner.trials.failure import shortened
 from autoprec_runner.trials.memory import MemoryMeter
+from autoprec_runner.trials.moments import StepListener
 from autoprec_runner.trials.observe import observed
+from autoprec_runner.trials.split import Operations, Scales, Stopwatch, start_seconds
 from autoprec_runner.trials.team import Team
 from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
 from autoprec_runner.workload.source import WorkloadSource
@@ -49,6 +51,8 @@ _NO_KERNEL = re.compile(
     r"|could not create a primitive"  # oneDNN, for a layer that it does not have in this dtype
 )
 _TRACE_FRAMES = 4
+_MOST_MEMORY_SAMPLES = 400
+_NOBODY = StepListener()
 
 
 def main(connection: int, arguments: dict[str, Any]) -> None:
@@ -107,7 +111,7 @@ class Worker:
         self._candidate = Candidate.model_validate(arguments["candidate"])
         self._mode = arguments["mode"]
         self._index = 0
-        self._examiner: Examiner | None = None
+        self._examiner: StepListener = _NOBODY
         self._effective: EffectiveDtypes | None = None
 
     def prepare(self) -> dict[str, Any]:
@@ -149,24 +153,59 @@ class Worker:
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "frozen_base": frozen_base,
+            "fetch_seconds": task.fetch_seconds,
         }
 
     def run(self, max_steps: int, max_seconds: float, *, observe: bool) -> dict[str, Any]:
         """Run steps until one of the bounds is reached; time each, and watch the modules where asked."""
+        return self._run(max_steps, max_seconds, self._examiner if observe else _NOBODY, observe=observe)
+
+    def split(self, max_steps: int, max_seconds: float) -> dict[str, Any]:
+        """Run steps whose parts are timed, and one whose operations are counted; weigh what they hold."""
+        stopwatch, scales = Stopwatch(self._synchronize), Scales(self._watched, self._optimizer)
+        answer = self._run(max_steps, max_seconds, stopwatch, observe=False)
+        counted, operations = self._counted(scales)
+        return {
+            "runs": [answer, counted],
+            "parts": {
+                **stopwatch.summary(),
+                "operations": operations,
+                "start_seconds": start_seconds(self._device),
+            },
+            "memory": scales.summary(),
+        }
+
+    def _counted(self, listener: StepListener) -> tuple[dict[str, Any], int | None]:
+        """Run one step under the eye of a counter, which not every model bears: then one without."""
+        state = torch.get_rng_state()
+        if self._engine.strategy == "single":
+            try:
+                with Operations() as operations:
+                    return self._run(1, 0.0, listener, observe=False), operations.count
+            except Exception:  # noqa: BLE001 (user code may raise anything; without the counter it decides)
+                torch.set_rng_state(state)
+                if self._optimizer is not None:
+                    self._optimizer.zero_grad()
+        return self._run(1, 0.0, listener, observe=False), None
+
+    def _run(self, max_steps: int, max_seconds: float, listener: StepListener, *, observe: bool) -> dict[str, Any]:
         seconds: list[float] = []
         losses: list[torch.Tensor] = []
+        memory: list[int] = []
         plugin, skipped = self._engine.precision_plugin, 0
         started = time.perf_counter()
-        examiner, scales = (self._examiner if observe else None), list[float]()
+        scales: list[float] = []
         random_state = torch.get_rng_state()
         with observed(self._watched) if observe else nullcontext() as activations:
             while len(seconds) < max_steps and self._team.agree(
                 going_on=not seconds or time.perf_counter() - started < max_seconds,
             ):
                 begin = time.perf_counter()
-                losses.extend(self._step(self._index, examiner))
+                losses.extend(self._step(self._index, listener))
                 self._synchronize()
                 seconds.append(time.perf_counter() - begin)
+                if len(memory) < _MOST_MEMORY_SAMPLES:
+                    memory.append(self._memory.now_bytes)
                 skipped += plugin.scales_loss and plugin.last_step_skipped
                 if observe and plugin.scales_loss and "scale" in (state := plugin.state_dict()):
                     scales.append(float(state["scale"]))
@@ -182,7 +221,8 @@ class Worker:
             "nonfinite_parameters": self._nonfinite_parameters() if observe and self._mode == "train" else [],
             "underflowing_eps": self._underflowing_eps(),
             "activations": activations.summary() if activations else None,
-            "examined": examiner.summary() if examiner else {},
+            "memory_bytes": memory,
+            "examined": listener.summary() if isinstance(listener, Examiner) else {},
             "scales": scales,
             "is_random": not torch.equal(random_state, torch.get_rng_state()),
             "effective_dtypes": (
@@ -227,7 +267,7 @@ class Worker:
             losses = []
             for _ in range(2):
                 _seed(self._arguments["seed"])
-                losses.append([float(loss) for _ in range(2) for loss in self._step(self._index)])
+                losses.append([float(loss) for _ in range(2) for loss in self._step(self._index, _NOBODY)])
                 self._engine.load(path, state)
         except Exception as error:  # noqa: BLE001 (user code may raise anything)
             return {"failure": shortened(f"{type(error).__name__}: {error}")}
@@ -255,25 +295,31 @@ class Worker:
             self._examiner = Examiner(self._watched, gradients, is_reference=self._arguments["is_reference"])
         _seed(self._arguments["seed"] + (variation == "randomness"))
 
-    def _step(self, index: int, examiner: Examiner | None = None) -> Sequence[torch.Tensor]:
+    def _step(self, index: int, listener: StepListener) -> Sequence[torch.Tensor]:
         # Each process takes batches of its own, as in data-parallel training.
-        batch = self._batches[(index * self._team.size + self._team.rank) % len(self._batches)]
+        place = (index * self._team.size + self._team.rank) % len(self._batches)
+        batch = self._batches[place]
+        listener.begin()
+        if listener.wants_data:
+            move_to_device(self._task.batches[place], self._device)
+        listener.after_data()
         if self._optimizer is None:
             with self._without_gradients():
                 self._task.output_of(self._model, batch)
+            listener.after_forward()
             return ()
         assert self._task.loss_of is not None, "a training task has a loss"
         loss = self._task.loss_of(self._model, batch)
+        listener.after_forward()
         self._engine.backward(loss)
-        if examiner:
-            examiner.after_backward()
+        listener.after_backward()
         self._optimizer.step()
-        if examiner:
-            examiner.after_step(skipped=self._engine.precision_plugin.last_step_skipped)
+        listener.after_step(skipped=self._engine.precision_plugin.last_step_skipped)
         if self._effective is None:
             # Once, in the first step, which is not timed: gradients are there only now.
             self._effective = self._engine.effective_dtypes(self._model, self._optimizer)
         self._optimizer.zero_grad()
+        listener.end()
         return (loss.detach(),)
 
     def _outputs(self) -> list[Any]:
