@@ -5,8 +5,8 @@ worker processes work while the step runs, and even then the step waits for them
 
 *Launch-bound*: the host spends at least half of the computing time on starting operations, by their number and by what
 starting one costs that has next to nothing to compute. On an accelerator it then waits for the host; on a CPU the
-operations are too small for their arithmetic to matter. The number is counted, the cost is measured; that every
-operation costs the same is an estimate, and those of the backward pass, started from C++, cost a little less.
+operations are too small for their arithmetic to matter. The number is counted, the cost is measured on products of two
+numbers; that every operation costs the same is an estimate, from which the other half is left as a margin.
 """
 
 from autoprec_runner.trial import Bottleneck, StepParts

@@ -16,7 +16,8 @@ resume              whether steps after loading a checkpoint are the same as bef
                                                                                       does not show is a warning
 memory-slope        bytes by which the memory held grows from step to step            growth in every quarter of the run
                                                                                       by more than 16 KiB and 0.1 % of
-                                                                                      the peak a step is a warning
+                                                                                      what was held before it, a step,
+                                                                                      is a warning
 ==================  ================================================================  =================================
 
 Only lost updates make a candidate unstable by themselves: a model most of whose updates round to nothing does not
@@ -160,7 +161,8 @@ def memory_growth(evidence: Evidence, reference: Evidence | None) -> Check | Non
     slope = memory_slope(evidence.memory)
     if slope is None:
         return None
-    limit = max(GROWTH_BYTES, GROWTH_SHARE * (evidence.peak_memory_bytes or 0))
+    before = (evidence.peak_memory_bytes or 0) - slope.bytes_per_step * slope.steps
+    limit = max(GROWTH_BYTES, GROWTH_SHARE * before)
     grows = slope.is_growth and slope.bytes_per_step > limit
     told = f"It held {_told(slope.bytes_per_step)} more after every step (± {size(slope.noise_bytes)})"
     other = memory_slope(reference.memory) if reference else None

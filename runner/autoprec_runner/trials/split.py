@@ -14,7 +14,7 @@ from autoprec_runner.precision.weights import weight_bytes
 from autoprec_runner.trials.examine import own_part
 from autoprec_runner.trials.moments import StepListener
 
-_TINY_STARTS = 200
+_CHAINS, _CHAIN_OPERATIONS = 15, 50
 
 
 class Stopwatch(StepListener):
@@ -109,15 +109,31 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
         return func(*args, **(kwargs or {}))
 
 
-def start_seconds(device: torch.device) -> float:
-    """Return what starting one operation costs the host: the median over many that have next to nothing to compute."""
-    number = torch.zeros((), device=device)
+def start_seconds(device: torch.device, *, training: bool) -> float:
+    """Return what starting one operation costs the host, as a median over short chains of products of two numbers.
+
+    In training a chain has its backward pass, so that what autograd costs is in the figure. Chains are shorter than the
+    queue of an accelerator, which starts would wait for.
+    """
+    one = torch.ones((), device=device, requires_grad=training)
     seconds = []
-    for _ in range(_TINY_STARTS):  # fewer than would fill the queue of an accelerator, which starts would wait for
+    with Operations() as operations:
+        _chain(one, training=training)
+    for _ in range(_CHAINS):
         begin = time.perf_counter()
-        number.add_(1)
+        _chain(one, training=training)
         seconds.append(time.perf_counter() - begin)
-    return median(seconds)
+    started: int = operations.count
+    return median(seconds) / started
+
+
+def _chain(one: Tensor, *, training: bool) -> None:
+    with torch.set_grad_enabled(training):
+        product = one
+        for _ in range(_CHAIN_OPERATIONS):
+            product = product * one
+        if training:
+            torch.autograd.grad(product, one)
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

@@ -170,7 +170,7 @@ class Worker:
             "parts": {
                 **stopwatch.summary(),
                 "operations": operations,
-                "start_seconds": start_seconds(self._device),
+                "start_seconds": start_seconds(self._device, training=self._optimizer is not None),
             },
             "memory": scales.summary(),
         }
