@@ -6,10 +6,16 @@ BUDGET ?= 60
 # Without compiling anything, and with the torch that is there: its tests are skipped where it is missing.
 DEEPSPEED = DS_BUILD_OPS=0 $(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation deepspeed
 
-.PHONY: demo test lint check serve bench clean help
+# torch-xla pins a torch of its own. Of that, x86-64 has only the CUDA build: without NVIDIA's 3 GB of libraries and with
+# stand-ins for them it takes 2 GB, and is for these tests only.
+XLA := .venv-xla/bin
+XLA_NEEDS := Linux x86_64 Python 3.11
+XLA_PACKAGES := absl-py filelock fsspec jinja2 networkx pytest pytest-timeout pyyaml requests sympy typing_extensions
+
+.PHONY: demo test test-xla lint check serve bench clean help
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: .venv/demo  ## set up, try every precision on a real model (EXAMPLE=..., BUDGET=...), print the recommendation
 	$(BIN)/autoprec probe
@@ -17,6 +23,9 @@ demo: .venv/demo  ## set up, try every precision on a real model (EXAMPLE=..., B
 
 test: .venv/dev  ## set up and run all tests
 	$(BIN)/python -m pytest
+
+test-xla: .venv-xla/ready  ## set up .venv-xla and run the tests of the strategy xla on XLA's CPU device
+	PJRT_DEVICE=CPU $(XLA)/python -m pytest tests/xla
 
 lint: .venv/dev  ## mend what can be mended
 	$(BIN)/ruff check --fix .
@@ -35,7 +44,7 @@ bench: .venv/dev  ## measure the cost of the engine beside plain PyTorch and Lig
 	$(BIN)/python benchmarks/overhead.py
 
 clean:  ## remove the virtual environment and every cache
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-xla .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -49,3 +58,14 @@ clean:  ## remove the virtual environment and every cache
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	$(if $(filter Linux,$(shell uname)),$(DEEPSPEED))
 	@touch $@ .venv/demo
+
+.venv-xla/ready: pyproject.toml constraints.txt tests/xla/cuda_stubs.py
+	@here="$$(uname -sm) $$($(PYTHON) -c 'import sys; print("Python", "%d.%d" % sys.version_info[:2])')"; \
+	test "$$here" = "$(XLA_NEEDS)" || { echo "torch-xla is tested on $(XLA_NEEDS), and this is $$here."; exit 1; }
+	@for tool in gcc readelf; do command -v $$tool >/dev/null || { echo "torch-xla is tested with $$tool at hand."; exit 1; }; done
+	$(PYTHON) -m venv .venv-xla
+	$(XLA)/python -m pip install --quiet --no-deps torch==2.9.1 torch-xla==2.9.0
+	$(XLA)/python tests/xla/cuda_stubs.py
+	$(XLA)/python -m pip install --quiet --no-warn-conflicts --constraint constraints.txt --editable . $(XLA_PACKAGES)
+	PJRT_DEVICE=CPU $(XLA)/python -c 'import torch_xla; torch_xla.device()'
+	@touch $@

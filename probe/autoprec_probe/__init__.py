@@ -4,12 +4,14 @@ from autoprec_probe.candidate import Candidate, Device, MatmulPrecision, Strateg
 from autoprec_probe.detect import probe
 from autoprec_probe.energy import EnergyReading, device_joules, host_joules, read_energy
 from autoprec_probe.errors import (
+    CaptureError,
     DeviceNotFoundError,
     ForeignPrecisionError,
     ProbeError,
     ReaderError,
     UnknownPrecisionError,
 )
+from autoprec_probe.finding import Finding
 from autoprec_probe.key import hardware_key
 from autoprec_probe.precision import BUILT_IN, canonical_precision, known_precisions
 from autoprec_probe.profile import Accelerator, Cpu, HardwareProfile, Software
@@ -21,11 +23,13 @@ __all__ = [
     "BUILT_IN",
     "Accelerator",
     "Candidate",
+    "CaptureError",
     "Cpu",
     "Device",
     "DeviceNotFoundError",
     "DeviceTelemetry",
     "EnergyReading",
+    "Finding",
     "ForeignPrecisionError",
     "HardwareProfile",
     "HostReader",

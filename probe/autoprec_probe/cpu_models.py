@@ -1,8 +1,9 @@
 """Which microarchitecture a processor's identity numbers stand for: facts only, no logic.
 
 Sources: Linux `arch/x86/include/asm/intel-family.h` and `arch/x86/kernel/cpu/amd.c` (Zen generations), util-linux
-`sys-utils/lscpu-arm.c` and Linux `arch/arm64/include/asm/cputype.h` (implementers and parts). Names are archspec's
-where it has one, else those that GCC and LLVM take for `-mcpu` or `-march`, with underscores.
+`sys-utils/lscpu-arm.c`, Linux `arch/arm64/include/asm/cputype.h`, LLVM `Host.cpp` and, for Apple, m1n1 `src/midr.h`
+(implementers and parts), IBM, "Linux on IBM Z tested platforms" (machine types). Names are archspec's where it has one,
+else those that GCC and LLVM take for `-mcpu` or `-march`, with underscores.
 """
 
 INTEL_MODELS: dict[int, str] = {
@@ -40,6 +41,7 @@ INTEL_MODELS: dict[int, str] = {
     0x6C: "icelake",
     0x7D: "icelake",
     0x7E: "icelake",
+    0x9D: "icelake",
     0x8C: "tigerlake",
     0x8D: "tigerlake",
     0xA7: "rocketlake",
@@ -61,6 +63,7 @@ INTEL_MODELS: dict[int, str] = {
     0xC6: "arrowlake_s",
     0xBD: "lunarlake",
     0xCC: "pantherlake",
+    0xD5: "wildcatlake",
     0xAF: "sierraforest",
     0xB6: "grandridge",
     0xDD: "clearwaterforest",
@@ -86,6 +89,13 @@ INTEL_MODELS: dict[int, str] = {
 }
 """Models of Intel's family 6."""
 
+INTEL_LATER_MODELS: dict[tuple[int, int], str] = {
+    (0x12, 0x01): "novalake",
+    (0x12, 0x03): "novalake",
+    (0x13, 0x01): "diamondrapids",
+}
+"""Families and models of Intel after family 6."""
+
 INTEL_SKYLAKE_SERVER = 0x55
 """The one Intel model that three generations share."""
 
@@ -103,6 +113,8 @@ AMD_MODELS: dict[int, tuple[tuple[range, str], ...]] = {
         (range(0x30, 0x40), "steamroller"),
         (range(0x60, 0x80), "excavator"),
     ),
+    0x14: ((range(0x20), "btver1"),),
+    0x16: ((range(0x40), "btver2"),),
     0x17: (
         (range(0x30), "zen"),
         (range(0x50, 0x60), "zen"),
@@ -127,6 +139,9 @@ AMD_MODELS: dict[int, tuple[tuple[range, str], ...]] = {
     ),
 }
 """Families of AMD, each with its ranges of models."""
+
+HYGON_MODELS: dict[int, tuple[tuple[range, str], ...]] = {0x18: ((range(0x04), "zen"),)}
+"""Families of Hygon: its first cores are AMD's Zen."""
 
 ARM_IMPLEMENTERS: dict[int, str] = {
     0x41: "ARM",
@@ -156,9 +171,12 @@ ARM_PARTS: dict[tuple[int, int], str] = {
     (0x41, 0xC0D): "cortex_a17",
     (0x41, 0xC0E): "cortex_a17",
     (0x41, 0xC0F): "cortex_a15",
+    (0x41, 0xD01): "cortex_a32",
+    (0x41, 0xD02): "cortex_a34",
     (0x41, 0xD03): "cortex_a53",
     (0x41, 0xD04): "cortex_a35",
     (0x41, 0xD05): "cortex_a55",
+    (0x41, 0xD06): "cortex_a65",
     (0x41, 0xD07): "cortex_a57",
     (0x41, 0xD08): "cortex_a72",
     (0x41, 0xD09): "cortex_a73",
@@ -166,14 +184,19 @@ ARM_PARTS: dict[tuple[int, int], str] = {
     (0x41, 0xD0B): "cortex_a76",
     (0x41, 0xD0C): "neoverse_n1",
     (0x41, 0xD0D): "cortex_a77",
+    (0x41, 0xD0E): "cortex_a76ae",
     (0x41, 0xD40): "neoverse_v1",
     (0x41, 0xD41): "cortex_a78",
+    (0x41, 0xD42): "cortex_a78ae",
+    (0x41, 0xD43): "cortex_a65ae",
     (0x41, 0xD44): "cortex_x1",
     (0x41, 0xD46): "cortex_a510",
     (0x41, 0xD47): "cortex_a710",
     (0x41, 0xD48): "cortex_x2",
     (0x41, 0xD49): "neoverse_n2",
     (0x41, 0xD4A): "neoverse_e1",
+    (0x41, 0xD4B): "cortex_a78c",
+    (0x41, 0xD4C): "cortex_x1c",
     (0x41, 0xD4D): "cortex_a715",
     (0x41, 0xD4E): "cortex_x3",
     (0x41, 0xD4F): "neoverse_v2",
@@ -184,24 +207,50 @@ ARM_PARTS: dict[tuple[int, int], str] = {
     (0x41, 0xD84): "neoverse_v3",
     (0x41, 0xD85): "cortex_x925",
     (0x41, 0xD87): "cortex_a725",
+    (0x41, 0xD88): "cortex_a520ae",
+    (0x41, 0xD89): "cortex_a720ae",
+    (0x41, 0xD8A): "c1_nano",
+    (0x41, 0xD8B): "c1_pro",
+    (0x41, 0xD8C): "c1_ultra",
     (0x41, 0xD8E): "neoverse_n3",
+    (0x41, 0xD8F): "cortex_a320",
+    (0x41, 0xD90): "c1_premium",
+    (0x42, 0x00F): "brahma_b15",
+    (0x42, 0x100): "brahma_b53",
     (0x42, 0x516): "thunderx2",
     (0x43, 0x0A0): "thunderx",
     (0x43, 0x0A1): "thunderx",
     (0x43, 0x0A2): "thunderx",
     (0x43, 0x0A3): "thunderx",
     (0x43, 0x0AF): "thunderx2",
+    (0x43, 0x0B0): "octeontx2",
+    (0x43, 0x0B1): "octeontx2_t98",
+    (0x43, 0x0B2): "octeontx2_t96",
+    (0x43, 0x0B3): "octeontx2_f95",
+    (0x43, 0x0B8): "thunderx3t110",
     (0x46, 0x001): "a64fx",
+    (0x46, 0x003): "fujitsu_monaka",
     (0x48, 0xD01): "tsv110",
+    (0x48, 0xD02): "hip09",
+    (0x48, 0xD06): "hip12",
     (0x48, 0xD40): "cortex_a76",
+    (0x4E, 0x000): "denver",
+    (0x4E, 0x003): "denver",
     (0x4E, 0x004): "carmel",
     (0x4E, 0x010): "olympus",
+    (0x50, 0x000): "xgene1",
+    (0x51, 0x001): "oryon_1",
+    (0x51, 0x201): "kryo",
+    (0x51, 0x205): "kryo",
+    (0x51, 0x211): "kryo",
     (0x51, 0x800): "cortex_a73",
     (0x51, 0x801): "cortex_a53",
     (0x51, 0x802): "cortex_a75",
     (0x51, 0x803): "cortex_a55",
     (0x51, 0x804): "cortex_a76",
     (0x51, 0x805): "cortex_a55",
+    (0x51, 0xC00): "falkor",
+    (0x51, 0xC01): "saphira",
     (0x53, 0x001): "exynos_m1",
     (0x53, 0x002): "exynos_m3",
     (0x53, 0x003): "exynos_m4",
@@ -218,14 +267,126 @@ ARM_PARTS: dict[tuple[int, int], str] = {
     (0x61, 0x035): "m2",
     (0x61, 0x038): "m2",
     (0x61, 0x039): "m2",
+    (0x61, 0x042): "m3",
+    (0x61, 0x043): "m3",
+    (0x61, 0x044): "m3",
+    (0x61, 0x045): "m3",
+    (0x61, 0x048): "m3",
+    (0x61, 0x049): "m3",
+    (0x61, 0x052): "m4",
+    (0x61, 0x053): "m4",
+    (0x61, 0x054): "m4",
+    (0x61, 0x055): "m4",
+    (0x61, 0x058): "m4",
+    (0x61, 0x059): "m4",
+    (0x61, 0x062): "m5",
+    (0x61, 0x063): "m5",
+    (0x61, 0x064): "m5",
+    (0x61, 0x065): "m5",
+    (0x61, 0x068): "m5",
+    (0x61, 0x069): "m5",
+    (0x6D, 0xD49): "neoverse_n2",
+    (0x70, 0x660): "ftc660",
+    (0x70, 0x661): "ftc661",
+    (0x70, 0x662): "ftc662",
+    (0x70, 0x663): "ftc663",
+    (0x70, 0x664): "ftc664",
+    (0x70, 0x862): "ftc862",
     (0xC0, 0xAC3): "ampere1",
     (0xC0, 0xAC4): "ampere1a",
+    (0xC0, 0xAC5): "ampere1b",
+    (0xC0, 0xAC7): "ampere1c",
 }
 """Cores by implementer and part. HiSilicon and Qualcomm renamed cores of ARM's: theirs map to what they are."""
 
-RISCV_NAMES: dict[str, tuple[str, str]] = {
-    "sifive,u74-mc": ("SiFive", "u74mc"),
-    "spacemit,x60": ("SpacemiT", "x60"),
-    "Spacemit(R) X60": ("SpacemiT", "x60"),
+LITTLE_CORES = frozenset(
+    {
+        "c1_nano",
+        "cortex_a320",
+        "cortex_a32",
+        "cortex_a34",
+        "cortex_a35",
+        "cortex_a510",
+        "cortex_a520",
+        "cortex_a520ae",
+        "cortex_a53",
+        "cortex_a55",
+        "cortex_a7",
+    }
+)
+"""Cores of ARM that save power beside faster ones."""
+
+BIGGEST_CORES = frozenset(
+    {"c1_premium", "c1_ultra", "cortex_x1", "cortex_x1c", "cortex_x2", "cortex_x3", "cortex_x4", "cortex_x925"}
+)
+"""Cores of ARM that are faster than any other beside them."""
+
+INTEL_HYBRIDS: dict[str, tuple[str, str]] = {
+    "lakefield": ("sunny_cove", "tremont"),
+    "alderlake": ("golden_cove", "gracemont"),
+    "raptorlake": ("raptor_cove", "gracemont"),
+    "meteorlake": ("redwood_cove", "crestmont"),
+    "arrowlake_s": ("lion_cove", "skymont"),
+    "lunarlake": ("lion_cove", "skymont"),
+    "pantherlake": ("cougar_cove", "darkmont"),
 }
-"""Vendor and microarchitecture by `uarch`, or by `model name` where the kernel gives no `uarch`."""
+"""The fast and the saving core of Intel's hybrid processors, where one name stands for one pair (arrowlake has two)."""
+
+S390_MACHINES: dict[str, str] = {
+    "2097": "z10",
+    "2098": "z10",
+    "2817": "z196",
+    "2818": "z196",
+    "2827": "zEC12",
+    "2828": "zEC12",
+    "2964": "z13",
+    "2965": "z13",
+    "3906": "z14",
+    "3907": "z14",
+    "8561": "z15",
+    "8562": "z15",
+    "3931": "z16",
+    "3932": "z16",
+    "9175": "z17",
+}
+"""Generations of IBM Z by machine type."""
+
+POWER_FEATURES: tuple[tuple[int, str], ...] = ((6, "altivec"), (7, "vsx"), (10, "mma"))
+"""From which POWER on cores have a feature: AltiVec (ISA 2.03), VSX (ISA 2.06), matrix units (ISA 3.1)."""
+
+RISCV_VENDORS: dict[str, str] = {
+    "andestech": "Andes",
+    "sifive": "SiFive",
+    "spacemit": "SpacemiT",
+    "tenstorrent": "Tenstorrent",
+    "thead": "T-Head",
+}
+"""Vendors by the prefix that Linux's device trees give them, as in `uarch : sifive,u74-mc`."""
+
+RISCV_VENDOR_IDS: dict[int, str] = {0x31E: "Andes", 0x489: "SiFive", 0x5B7: "T-Head", 0x710: "SpacemiT"}
+"""Vendors by `mvendorid` (a code of JEDEC)."""
+
+PRECISION_UNITS: dict[str, frozenset[str]] = {
+    "cooperlake": frozenset({"avx512_bf16"}),
+    "sapphirerapids": frozenset({"avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"}),
+    "emeraldrapids": frozenset({"avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"}),
+    "graniterapids": frozenset({"avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16", "amx_int8"}),
+    "diamondrapids": frozenset({"avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16", "amx_int8"}),
+    "zen4": frozenset({"avx512_bf16"}),
+    "zen5": frozenset({"avx512_bf16"}),
+    "zen6": frozenset({"avx512_bf16", "avx512_fp16"}),
+    "neoverse_n1": frozenset({"asimdhp"}),
+    "neoverse_v1": frozenset({"asimdhp", "bf16", "i8mm"}),
+    "neoverse_n2": frozenset({"asimdhp", "bf16", "i8mm"}),
+    "neoverse_v2": frozenset({"asimdhp", "bf16", "i8mm"}),
+    "neoverse_n3": frozenset({"asimdhp", "bf16", "i8mm"}),
+    "neoverse_v3": frozenset({"asimdhp", "bf16", "i8mm"}),
+    "neoverse_v3ae": frozenset({"asimdhp", "bf16", "i8mm"}),
+    "ampere1": frozenset({"asimdhp", "bf16", "i8mm"}),
+    "ampere1a": frozenset({"asimdhp", "bf16", "i8mm"}),
+    "a64fx": frozenset({"asimdhp"}),
+}
+"""Which units every core of a name has, whatever firmware, kernel or hypervisor shows of them.
+
+Sources: GCC, "x86 Options" (`-march`) and `gcc/config/aarch64/aarch64-cores.def`.
+"""

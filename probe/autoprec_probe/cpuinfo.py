@@ -1,6 +1,7 @@
 """The text of Linux's /proc/cpuinfo, cut into its processors."""
 
 from dataclasses import dataclass
+from string import hexdigits
 from typing import Self
 
 
@@ -50,3 +51,9 @@ class CpuInfo:
         """Return the words that every processor having this key lists: cores of one machine may differ."""
         lists = [frozenset(words.split()) for (words,) in self.distinct(key)]
         return frozenset.intersection(*lists) if lists else frozenset()
+
+
+def hexadecimal(text: str) -> int:
+    """Return the value of `0x41`, and -1, which no table of identity numbers holds, for anything else."""
+    digits = text.removeprefix("0x")
+    return int(digits, 16) if digits and set(digits) <= set(hexdigits) else -1

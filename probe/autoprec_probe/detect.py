@@ -2,7 +2,8 @@
 
 from autoprec_probe.accelerators import detect_accelerators
 from autoprec_probe.cpu import detect_cpu
-from autoprec_probe.profile import HardwareProfile
+from autoprec_probe.isa import aten_isa, onednn_isa
+from autoprec_probe.profile import Cpu, HardwareProfile, Software
 from autoprec_probe.reader import HostReader, Reader
 from autoprec_probe.software import detect_software
 
@@ -17,9 +18,16 @@ def probe(reader: Reader | None = None) -> HardwareProfile:
         ReaderError: A source of facts exists and could not be read.
     """
     source = HostReader() if reader is None else reader
+    cpu = detect_cpu(source)
     return HardwareProfile(
         system=source.system,
-        cpu=detect_cpu(source),
+        cpu=cpu,
         accelerators=detect_accelerators(source),
-        software=detect_software(source),
+        software=_with_instruction_sets(detect_software(source), cpu),
     )
+
+
+def _with_instruction_sets(software: Software, cpu: Cpu) -> Software:
+    """Add what torch's libraries make of this processor."""
+    chosen = {"aten_isa": aten_isa(cpu, software.settings), "onednn_isa": onednn_isa(cpu, software.settings)}
+    return software.model_copy(update=chosen)

@@ -9,6 +9,8 @@ import re
 from autoprec_probe.cpu_models import (
     AMD_MODELS,
     ARM_PARTS,
+    HYGON_MODELS,
+    INTEL_LATER_MODELS,
     INTEL_MODELS,
     INTEL_SKYLAKE_SERVER,
     INTEL_SKYLAKE_SERVER_STEPPINGS,
@@ -22,21 +24,17 @@ def x86_microarchitecture(vendor: str, family: int, model: int, stepping: int | 
     """Return the name for an x86 processor's vendor id, family, model and stepping."""
     if vendor == "GenuineIntel":
         return intel_microarchitecture(family, model, stepping)
-    return amd_microarchitecture(family, model) if vendor == "AuthenticAMD" else None
+    families = {"AuthenticAMD": AMD_MODELS, "HygonGenuine": HYGON_MODELS}.get(vendor, {})
+    return _within(families.get(family, ()), model)
 
 
 def intel_microarchitecture(family: int, model: int, stepping: int | None) -> str | None:
     """Return the name for an Intel family, model and stepping."""
     if family != _INTEL_FAMILY:
-        return None
+        return INTEL_LATER_MODELS.get((family, model))
     if model == INTEL_SKYLAKE_SERVER:
         return None if stepping is None else _within(INTEL_SKYLAKE_SERVER_STEPPINGS, stepping)
     return INTEL_MODELS.get(model)
-
-
-def amd_microarchitecture(family: int, model: int) -> str | None:
-    """Return the name for an AMD family and model."""
-    return _within(AMD_MODELS.get(family, ()), model)
 
 
 def _within(ranges: tuple[tuple[range, str], ...], number: int) -> str | None:
@@ -48,10 +46,10 @@ def arm_microarchitecture(implementer: int, part: int) -> str | None:
     return ARM_PARTS.get((implementer, part))
 
 
-def power_microarchitecture(cpu: str) -> str | None:
-    """Return the name for POWER's `cpu` line, such as `POWER9, altivec supported`."""
-    found = re.match(r"POWER(\d+)", cpu)
-    return f"power{found[1]}" if found else None
+def power_generation(cpu: str) -> int | None:
+    """Return 9 for POWER's `cpu` line `POWER9, altivec supported`; since the eleventh it is spelt `Power11`."""
+    found = re.match(r"POWER(\d+)", cpu, re.IGNORECASE)
+    return int(found[1]) if found else None
 
 
 def apple_microarchitecture(brand: str) -> str | None:

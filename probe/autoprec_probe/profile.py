@@ -4,8 +4,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
+from autoprec_probe.amd.targets import DISPLAY_ONLY
 from autoprec_probe.candidate import Device, MatmulPrecision
+from autoprec_probe.finding import Finding
 from autoprec_probe.key import hardware_key
+from autoprec_probe.known_problems import software_findings
 
 
 class _Fact(BaseModel):
@@ -33,7 +36,7 @@ class Cpu(_Fact):
     physical_cores: int | None = None
     logical_cores: int | None = None
     usable_cores: int | None = None
-    """Logical cores that this process may use, after affinity."""
+    """Logical cores that this process may use, after affinity and, rounded up, the quota."""
     features: tuple[str, ...] = ()
     """The features that matter to precision, by their Linux flag names, sorted."""
     memory_total_bytes: int | None = None
@@ -109,8 +112,19 @@ class Software(_Fact):
     """Distribution name to version, for the packages that the probe asks for."""
     nvidia_driver: str | None = None
     rocm: str | None = None
+    """The version of ROCm that is installed, or that torch was built for."""
     cuda_driver: str | None = None
     """The newest CUDA version that the driver serves, such as `12.8`."""
+    torch_build: str | None = None
+    """What torch was built for: `cpu`, `cuda 12.8`, `rocm 6.4` or `xpu 2025.3`."""
+    onednn: str | None = None
+    """The version of oneDNN inside torch."""
+    aten_isa: str | None = None
+    """Which variant of its own kernels torch picks here, as `ATEN_CPU_CAPABILITY` spells it: avx512, avx2, default."""
+    onednn_isa: str | None = None
+    """The best instruction set that oneDNN uses here, as `ONEDNN_MAX_CPU_ISA` spells it."""
+    settings: dict[str, str] = Field(default_factory=dict)
+    """Environment variables that change what torch makes of a precision, as far as they are set."""
 
 
 class MeasuredRate(_Fact):
@@ -147,10 +161,17 @@ class HardwareProfile(_Fact):
         """The short stable name of this machine under which results are kept."""
         return self.key_for(self.default_device)
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Known problems of this software on this hardware."""
+        return software_findings(self)
+
     @property
     def default_device(self) -> Device:
-        """Where a workload runs unless told otherwise: the first readable accelerator, else the CPU."""
-        return next((each.kind for each in self.accelerators if each.error is None), "cpu")
+        """Where a workload runs unless told otherwise: the first accelerator that torch can use, else the CPU."""
+        usable = (each for each in self.accelerators if each.error is None and each.gfx_target not in DISPLAY_ONLY)
+        return next((each.kind for each in usable), "cpu")
 
     def key_for(self, device: Device) -> str:
         """Return the hardware key of results measured on `device` of this machine."""
@@ -158,9 +179,10 @@ class HardwareProfile(_Fact):
 
     @model_validator(mode="before")
     @classmethod
-    def _derive_the_key_anew(cls, data: Any) -> Any:
-        """Accept what `model_dump` gives, whose key follows from the other fields."""
-        return {name: value for name, value in data.items() if name != "key"} if isinstance(data, dict) else data
+    def _derive_anew(cls, data: Any) -> Any:
+        """Accept what `model_dump` gives, whose key and findings follow from the other fields."""
+        derived = {"key", "findings"}
+        return {name: value for name, value in data.items() if name not in derived} if isinstance(data, dict) else data
 
     def without_identity(self) -> Self:
         """Return a copy without serial numbers, to be shared."""

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Protocol
 
@@ -79,6 +79,13 @@ class Reader(Protocol):
 
     def package_version(self, name: str) -> str | None:
         """Return the version of an installed distribution without importing it, None where it is not installed."""
+
+    def package_text(self, name: str, path: str) -> str | None:
+        """Return a text file of an installed distribution, by its path below site-packages; None where there is none.
+
+        Raises:
+            ReaderError: The file exists and could not be read.
+        """
 
     def nvml(self) -> NvmlReading:
         """Return what the NVIDIA driver tells; an empty reading where there is no driver."""
@@ -156,6 +163,13 @@ class HostReader:
         """Return the version of a distribution installed here, or None."""
         try:
             return version(name)
+        except PackageNotFoundError:
+            return None
+
+    def package_text(self, name: str, path: str) -> str | None:
+        """Return a text file of a distribution installed here, or None."""
+        try:
+            return self.read_text(str(distribution(name).locate_file(path)))
         except PackageNotFoundError:
             return None
 

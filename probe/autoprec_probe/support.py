@@ -75,13 +75,14 @@ def precision_table(
     return tuple(support(each, profile, device) for each in candidates)
 
 
-def matmul_options(profile: HardwareProfile, device: Device | None = None) -> tuple[MatmulPrecision, ...]:
+def matmul_options(
+    profile: HardwareProfile,
+    device: Device | None = None,
+    strategy: Strategy = "single",
+) -> tuple[MatmulPrecision, ...]:
     """Return the matmul precisions worth trying with `32-true`: `highest`, and what the device makes of a lower one."""
     target = profile.default_device if device is None else device
     lower = _DISTINCT_MATMUL.get(target, ())
-    return ("highest", *(each for each in lower if _is_native(each, profile, target)))
-
-
-def _is_native(matmul_precision: MatmulPrecision, profile: HardwareProfile, device: Device) -> bool:
-    candidate = Candidate(precision="32-true", matmul_precision=matmul_precision)
-    return support(candidate, profile, device).level == "native"
+    candidates = (Candidate(precision="32-true", strategy=strategy, matmul_precision=each) for each in lower)
+    natives = (each for each in candidates if support(each, profile, target).level == "native")
+    return ("highest", *(each.matmul_precision for each in natives))

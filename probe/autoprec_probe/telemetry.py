@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Moment(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DeviceTelemetry(_Moment):

@@ -23,6 +23,7 @@ class FakeReader:
     variables: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
+    package_files: Mapping[str, str] = field(default_factory=dict)
     sysctl_text: str | None = None
     nvml_reading: NvmlReading = field(default_factory=NvmlReading)
     nvml_devices: tuple[DeviceTelemetry, ...] = ()
@@ -53,6 +54,10 @@ class FakeReader:
     def package_version(self, name: str) -> str | None:
         """Return the given version, or None."""
         return self.packages.get(name)
+
+    def package_text(self, name: str, path: str) -> str | None:
+        """Return the given text of a file of a given distribution, or None."""
+        return self.package_files.get(path) if name in self.packages else None
 
     def nvml(self) -> NvmlReading:
         """Return the given reading, or that of a machine without an NVIDIA driver."""

@@ -16,6 +16,11 @@ def resolve_device(accelerator: str) -> torch.device:
         PrecisionError: An accelerator that is unknown, or that this torch or this machine does not have.
     """
     kind, _, index = accelerator.partition(":")
+    if kind in {"tpu", "xla"}:
+        raise PrecisionError(
+            f"accelerator={accelerator!r} is reached through torch-xla: use strategy='xla' with accelerator='auto' or "
+            "'tpu'.",
+        )
     if kind not in ACCELERATORS or (index and not index.isdecimal()):
         raise PrecisionError(
             f"Unknown accelerator {accelerator!r}; allowed: {', '.join(ACCELERATORS)}, and cuda:1 for one of several.",

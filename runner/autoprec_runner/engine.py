@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from autoprec_probe.candidate import MatmulPrecision
-from autoprec_runner.accelerator import resolve_device
 from autoprec_runner.effective import observe_effective_dtypes
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.forward import PrecisionMethod, precision_method
@@ -33,8 +32,10 @@ class Engine:
 
     Args:
         precision: A precision string, an alias or a plugin; ``32-true`` unless `plugins` says otherwise.
-        strategy: Who owns the step: ``single``, or ``fsdp`` or ``deepspeed`` in processes that share the model.
-        accelerator: ``auto``, ``cpu``, ``gpu``, ``cuda``, ``xpu``, ``mps``, or one device such as ``cuda:1``.
+        strategy: Who owns the step: ``single``, ``xla`` for what XLA compiles, above all on a TPU, or ``fsdp`` or
+            ``deepspeed`` in processes that share the model.
+        accelerator: ``auto``, ``cpu``, ``gpu``, ``cuda``, ``xpu``, ``mps``, or one device such as ``cuda:1``; under
+            ``xla`` ``auto``, ``xla``, ``tpu`` or ``cpu``.
         plugins: A precision plugin, in place of `precision`.
         matmul_precision: What float32 matrix products may use inside forward and backward; None leaves torch's setting.
         keep_fp32: Qualified names of modules that stay in float32 below a mixed or true half precision.
@@ -59,8 +60,13 @@ class Engine:
             raise PrecisionError(
                 f"Unknown matmul_precision {matmul_precision!r}; allowed: highest, high, medium, or None.",
             )
-        device = resolve_device(accelerator)
         self._strategy = make_strategy(strategy, options)
+        if matmul_precision not in {None, *self._strategy.matmul_precisions}:
+            raise PrecisionError(
+                f"matmul_precision={matmul_precision!r} does not reach strategy={strategy!r}; allowed: "
+                f"{', '.join(self._strategy.matmul_precisions)}, or None.",
+            )
+        device = self._strategy.device(accelerator)
         self._matmul_precision = matmul_precision
         self._plugin = resolve_precision(_choose(precision, plugins), device=device.type, strategy=strategy)
         if kept := _names(keep_fp32):
@@ -125,7 +131,7 @@ class Engine:
         given = [self._accept_optimizer(each) for each in optimizers]
         model = self._plugin.convert_module(model)
         if move_to_device:
-            model = model.to(self._device)
+            model = self._strategy.move(model, self._device)
         model, made = self._strategy.setup(model, given, self._plugin)
         self._put_precision_on(model, "forward")
         return (model, *(self._through_plugin(each, model) for each in made)) if made else model
@@ -216,7 +222,23 @@ class Engine:
 
     def to_device(self, data: Any) -> Any:
         """Return a module, a tensor or a batch of any shape on the engine's device."""
-        return data.to(self._device) if isinstance(data, nn.Module) else move_to_device(data, self._device)
+        if isinstance(data, nn.Module):
+            return self._strategy.move(data, self._device)
+        return move_to_device(data, self._device)
+
+    @property
+    def compilations(self) -> int:
+        """How many programs this process has compiled for the device; 0 under strategies that compile nothing."""
+        return self._strategy.compilations
+
+    def synchronize(self) -> None:
+        """Wait until the device has done everything that it was asked for: before a clock is read, say."""
+        self._strategy.synchronize(self._device)
+
+    def seed(self, seed: int) -> None:
+        """Seed torch's random numbers, those of the device included."""
+        torch.manual_seed(seed)
+        self._strategy.seed(seed)
 
     def save(self, path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
         """Write a checkpoint: state dicts taken from modules, optimizers and schedulers, and the precision's state.

@@ -5,7 +5,8 @@ RunnerError
 │   └── MissingPackageError   the package that a precision needs is not installed; also a ModuleNotFoundError
 ├── WorkloadError       the user's model, batch, loss or factory does not make a step
 ├── TrialError          a child process did not do what its parent asked
-└── StudyError          a study that cannot be planned as asked
+├── StudyError          a study that cannot be planned as asked
+└── RuleError           a rule of the doctor that is not known, or cannot be registered
 """
 
 
@@ -31,3 +32,7 @@ class TrialError(RunnerError):
 
 class StudyError(RunnerError, ValueError):
     """A study that cannot be planned as asked."""
+
+
+class RuleError(RunnerError, ValueError):
+    """A rule of the doctor that is not known, or cannot be registered."""

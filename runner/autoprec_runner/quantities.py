@@ -1,4 +1,6 @@
-"""Durations, sizes and ratios as people read them, rounded to three significant figures."""
+"""Durations, sizes, ratios and lists as people read them; numbers are rounded to three significant figures."""
+
+from collections.abc import Sequence
 
 _TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _SIZE_UNITS = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
@@ -29,3 +31,9 @@ def figure(value: float) -> str:
     if abs(value) >= _KEPT_WHOLE:
         return f"{value:,.0f}"
     return f"{value:#.3g}" if abs(value) >= 1e-3 else f"{value:.3g}"  # noqa: PLR2004 (below: exponent reads better)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them: `a`, `a and b`, `a, b and c`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

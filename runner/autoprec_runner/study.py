@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autoprec_probe.candidate import Candidate, Strategy
 from autoprec_probe.profile import HardwareProfile
+from autoprec_runner.doctor.finding import Finding
 from autoprec_runner.trial import Mode, Objective
 
 StudyStatus = Literal["running", "complete", "interrupted"]
@@ -45,3 +46,5 @@ class Study(BaseModel):
     status: StudyStatus
     started_at: datetime
     finished_at: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+    """What the doctor said before the first trial, then what it found in the trials."""

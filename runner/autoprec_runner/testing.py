@@ -110,7 +110,7 @@ class PrecisionContract(ABC):
         """What a forward returns can be used beside the user's own tensors."""
         with closing(self.make_engine(self.make())) as engine:
             model = engine.setup(self.make_model())
-            assert torch.get_default_dtype() == model(self.make_inputs()).dtype
+            assert torch.get_default_dtype() == model(engine.to_device(self.make_inputs())).dtype
 
     def test_training_changes_the_parameters_and_stays_finite(self) -> None:
         """A few steps through an engine, with clipping, move the parameters to finite values."""
@@ -120,7 +120,7 @@ class PrecisionContract(ABC):
             before = copy.deepcopy(model.state_dict())
             for _ in range(3):
                 optimizer.zero_grad()
-                engine.backward(model(self.make_inputs()).square().mean())
+                engine.backward(model(engine.to_device(self.make_inputs())).square().mean())
                 engine.clip_gradients(model, optimizer, max_norm=1.0)
                 optimizer.step()
             after = model.state_dict()
@@ -133,7 +133,7 @@ class PrecisionContract(ABC):
         with closing(self.make_engine(plugin)) as engine:
             model = self.make_model()
             model, optimizer = engine.setup(model, torch.optim.SGD(model.parameters(), lr=0.1))
-            engine.backward(model(self.make_inputs()).square().mean())
+            engine.backward(model(engine.to_device(self.make_inputs())).square().mean())
             optimizer.step()
         file = io.BytesIO()
         torch.save(plugin.state_dict(), file)

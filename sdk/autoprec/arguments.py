@@ -31,9 +31,9 @@ def check_devices(devices: object, strategy: str) -> None:
     """
     if not (isinstance(devices, int) and not isinstance(devices, bool) and devices >= 1):
         raise StudyError(f"devices={devices!r} is not a number of processes. Give 1, or more with strategy='fsdp'.")
-    if devices > 1 and strategy == "single":
+    if devices > 1 and strategy in {"single", "xla"}:
         raise StudyError(
-            f"devices={devices} is not available with strategy='single', which runs one process. "
+            f"devices={devices} is not available with strategy={strategy!r}, which runs one process. "
             "Use strategy='fsdp' or 'deepspeed'.",
         )
 

@@ -5,6 +5,7 @@ No colour is set, so that it can be read on a light and on a dark page alike.
 
 from html import escape
 
+from autoprec.findings import summary
 from autoprec.recommendation import Recommendation
 from autoprec.rows import HEADINGS, LEGEND, Row, is_marked, rows
 
@@ -17,9 +18,11 @@ def page(recommendation: Recommendation) -> str:
         f"<p>Assumed of the workload:</p>{_list(recommendation.assumptions)}" if recommendation.assumptions else ""
     )
     legend = f"<p>{escape(LEGEND)}</p>" if is_marked(recommendation) else ""
+    told = summary(recommendation.findings)
+    found = f"<p>What the doctor says:</p>{_list(told)}" if told else ""
     return (
         f"<div style='overflow-x:auto'>{_headline(recommendation)}{_list(recommendation.reasons)}"
-        f"{_table(rows(recommendation))}{legend}{assumed}</div>"
+        f"{_table(rows(recommendation))}{legend}{found}{assumed}</div>"
     )
 
 

@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from autoprec_probe.candidate import Candidate
+from autoprec_runner.doctor.finding import Finding
 from autoprec_runner.quantities import duration
 from autoprec_runner.search.budget import Budget
 from autoprec_runner.search.progress import Progress
@@ -87,6 +88,14 @@ class TerminalProgress(_Described):
         )
         self._task = self._bar.add_task(self._words, total=budget.seconds)
         self._bar.start()
+
+    def found(self, finding: Finding) -> None:
+        """Print a line for the finding; notes wait for the report."""
+        from rich.text import Text  # noqa: PLC0415 (only where there is a terminal)
+
+        if finding.severity != "note":
+            line = f"  doctor  {finding.id:<23}  {finding.severity:<11} {finding.sentence}"
+            self._bar.console.print(Text(line), no_wrap=True, overflow="ellipsis")
 
     def finished(self, trial: Trial) -> None:
         """Print a line for the trial."""

@@ -6,6 +6,7 @@ import autoprec_service.recommendation as policy
 from autoprec import exports
 from autoprec.exports import ExportError
 from autoprec_probe.candidate import Candidate, Device
+from autoprec_runner.doctor.finding import Finding
 from autoprec_runner.study import Study
 from autoprec_runner.trial import Trial
 
@@ -60,6 +61,11 @@ class Recommendation(policy.Recommendation):
         """The candidates that an interrupted study did not come to."""
         tried = {trial.candidate for trial in self.trials}
         return tuple(each for each in self.study.candidates if each not in tried) if self.study else ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the doctor said of the study: before its first trial, then from its trials."""
+        return self.study.findings if self.study else ()
 
     def table(self) -> "Report":
         """Return the answer, its reasons and all candidates, to be printed with `print` or rich."""

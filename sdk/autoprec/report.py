@@ -8,6 +8,7 @@ from rich.jupyter import JupyterMixin
 from rich.table import Table
 from rich.text import Text
 
+from autoprec.findings import summary
 from autoprec.paragraph import Paragraph
 from autoprec.recommendation import Recommendation
 from autoprec.rows import HEADINGS, LEGEND, Row, is_marked, notes, rows
@@ -17,7 +18,7 @@ _RIGHT = {"step time", "memory"}
 
 
 class Report(JupyterMixin):
-    """The answer, its reasons, all candidates, why the others were not chosen, and what was assumed."""
+    """The answer, its reasons, all candidates, why not the others, what the doctor says, and what was assumed."""
 
     def __init__(self, recommendation: Recommendation) -> None:
         self._recommendation = recommendation
@@ -45,6 +46,9 @@ class Report(JupyterMixin):
         if why := notes(found):
             yield from (Text(), Text("Why not the others", style="bold"))
             yield from (Paragraph(Text.assemble((listed(names), "bold"), f": {note}")) for note, names in why.items())
+        if told := summary(recommendation.findings):
+            yield from (Text(), Text("What the doctor says", style="bold"))
+            yield from (Paragraph(Text(each)) for each in told)
         if recommendation.assumptions:
             yield from (Text(), Text("Assumed of the workload", style="bold"))
             yield from (Paragraph(Text(each, style="dim")) for each in recommendation.assumptions)

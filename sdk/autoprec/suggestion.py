@@ -71,9 +71,9 @@ def suggest(
         metric: Callable(model, batches) returning a float, an accuracy or error of your own by which candidates are
             judged; it gets the batches that the workload has.
         candidates: Precisions to try; everything that makes sense here otherwise. `32-true` is always tried.
-        strategy: Who owns the step: "single", "fsdp" or "deepspeed".
+        strategy: Who owns the step: "single", "fsdp", "deepspeed" or "xla".
         device: "auto", "cpu", "cuda", or another kind that this machine has.
-        devices: Number of processes that share the step of a trial; more than 1 needs a strategy other than "single".
+        devices: Number of processes that share the step of a trial; more than 1 needs "fsdp" or "deepspeed".
         budget: Seconds of wall time for the whole study.
         seed: Seeds weights made by a factory, inferred batches and dropout.
         progress: Whether to show progress, where there is a terminal or a notebook to show it.

@@ -1,8 +1,6 @@
 """Numbers and lists as people read them; durations, sizes and shares are spelled as in the reasons of trials."""
 
-from collections.abc import Sequence
-
-from autoprec_runner.quantities import duration, percent, size
+from autoprec_runner.quantities import duration, listed, percent, size
 
 __all__ = ["counted", "duration", "listed", "percent", "ratio", "size"]
 
@@ -15,12 +13,6 @@ def ratio(value: float) -> str:
     if value < _TWO_DECIMALS_BELOW:
         return f"{value:.2f}"
     return f"{value:.1f}" if value < _ONE_DECIMAL_BELOW else f"{value:,.0f}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names as a sentence lists them: `a`, `a and b`, `a, b and c`."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def counted(number: int, noun: str) -> str:

@@ -32,7 +32,7 @@ def nvidia(*capability: int) -> Accelerator:
 
 
 def amd(target: str | None) -> Accelerator:
-    return Accelerator(kind="cuda", index=0, vendor="AMD", name="A card", architecture=target)
+    return Accelerator(kind="cuda", index=0, vendor="AMD", name="A card", gfx_target=target)
 
 
 XPU = Accelerator(kind="xpu", index=0, vendor="Intel", name="A GPU")

@@ -27,7 +27,10 @@ from autoprec_probe.rules.registry import _MATMUL_RULES, _RULES
 
 NATIVE, EMULATED, UNSUPPORTED = "native", "emulated", "unsupported"
 
+XLA_PACKAGES: dict[str, str | None] = {"torch": "2.9.1", "torch-xla": "2.9.0"}
+
 ZEN4 = Cpu(architecture="x86_64", features=("avx2", "avx512_bf16", "avx512bw", "avx512dq", "avx512f", "avx512vl"))
+FULL_ZEN4 = ZEN4.model_copy(update={"features": (*ZEN4.features, "avx", "fma", "avx512_vnni")})
 SAPPHIRE_RAPIDS = Cpu(architecture="x86_64", features=("amx_bf16", "avx512_bf16", "avx512_fp16", "avx512f"))
 COOPER_LAKE_WITHOUT_VNNI = Cpu(architecture="x86_64", features=("avx512_bf16", "avx512f"))
 ICE_LAKE = Cpu(architecture="x86_64", features=("avx2", "avx512bw", "avx512dq", "avx512f", "avx512vl"))
@@ -71,11 +74,11 @@ def nvidia(
 
 
 def amd(target: str) -> Accelerator:
-    return Accelerator(kind="cuda", index=0, vendor="AMD", name="A card", architecture=target)
+    return Accelerator(kind="cuda", index=0, vendor="AMD", name="A card", gfx_target=target)
 
 
-def other(kind: Device) -> Accelerator:
-    return Accelerator(kind=kind, index=0, vendor="A maker", name="A device")
+def other(kind: Device, architecture: str | None = None) -> Accelerator:
+    return Accelerator(kind=kind, index=0, vendor="A maker", name="A device", architecture=architecture)
 
 
 def levels(
@@ -153,6 +156,10 @@ def test_half_precision_on_nvidia_follows_the_compute_capability(
         pytest.param(machine(amd("gfx90a")), expected_levels(NATIVE, NATIVE), id="mi250"),
         pytest.param(machine(amd("gfx1030")), expected_levels(EMULATED, NATIVE), id="rdna2"),
         pytest.param(machine(other("xpu")), expected_levels(NATIVE, NATIVE, EMULATED), id="xpu"),
+        pytest.param(machine(other("xpu", "xe-hpc")), expected_levels(NATIVE, NATIVE, NATIVE), id="max"),
+        pytest.param(machine(other("xpu", "xe-hpg")), expected_levels(NATIVE, NATIVE, UNSUPPORTED), id="arc-a"),
+        pytest.param(machine(other("mps", "apple-m2")), expected_levels(EMULATED, NATIVE, UNSUPPORTED), id="m2-gpu"),
+        pytest.param(machine(other("mps", "apple-m5")), expected_levels(NATIVE, NATIVE, UNSUPPORTED), id="m5-gpu"),
         pytest.param(machine(other("tpu")), expected_levels(NATIVE, EMULATED, EMULATED), id="tpu"),
         pytest.param(machine(other("mps")), expected_levels(EMULATED, NATIVE, UNSUPPORTED), id="mac-unknown"),
         pytest.param(
@@ -214,6 +221,74 @@ def test_the_default_device_is_judged_unless_another_is_named() -> None:
     assert (NATIVE, EMULATED) == (verdict("bf16-mixed", both).level, verdict("bf16-mixed", both, "cpu").level)
 
 
+@pytest.mark.parametrize("precision", BUILT_IN)
+def test_gaudi_is_known_and_refused_with_the_reason(precision: str) -> None:
+    answer = verdict(precision, machine(other("hpu")))
+    assert (UNSUPPORTED, True) == (answer.level, "habana_frameworks" in answer.reason)
+
+
+def hidden_from(cpu: str, *features: str, hypervisor: bool | None) -> Cpu:
+    return Cpu(architecture="x86_64", microarchitecture=cpu, features=features, hypervisor=hypervisor)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "precision", "reason"),
+    [
+        (hidden_from("zen4", "avx2", hypervisor=True), "bf16-mixed", "every zen4 has avx512_bf16, and the hypervisor"),
+        (
+            hidden_from("sapphirerapids", "avx2", hypervisor=False),
+            "bf16-true",
+            "every sapphirerapids has amx_bf16, avx512_bf16, and the kernel, the firmware or a hypervisor hides it",
+        ),
+        (
+            hidden_from("sapphirerapids", "avx512_bf16", hypervisor=True),
+            "16-mixed",
+            "has avx512_fp16, and the hypervisor",
+        ),
+        (
+            Cpu(architecture="aarch64", microarchitecture="neoverse_v2", features=("asimd", "asimdhp")),
+            "bf16-mixed",
+            "every neoverse_v2 has bf16",
+        ),
+    ],
+)
+def test_what_is_hidden_is_named_with_who_hides_it_and_not_used(cpu: Cpu, precision: str, reason: str) -> None:
+    answer = verdict(precision, machine(cpu=cpu))
+    assert (EMULATED, True) == (answer.level, reason in answer.reason)
+    assert "Have it passed on" in (answer.remedy or "")
+
+
+@pytest.mark.parametrize(
+    ("cpu", "precision", "reason"),
+    [
+        (Cpu(architecture="ppc64le", features=("mma", "vsx")), "bf16-mixed", "matrix units (MMA) take bf16"),
+        (Cpu(architecture="ppc64le", features=("mma", "vsx")), "16-mixed", "matrix units (MMA) take fp16"),
+        (Cpu(architecture="riscv64", features=("v", "zvfbfwma", "zvfh")), "bf16-mixed", "bf16 (zvfbfwma)"),
+        (Cpu(architecture="riscv64", features=("v", "zvfbfwma", "zvfh")), "16-mixed", "fp16 (zvfh)"),
+        (Cpu(architecture="riscv64", features=("v", "zvfh")), "bf16-mixed", "avx512_bf16, amx_bf16 or ARM's bf16"),
+        (Cpu(architecture="s390x", features=("nnpa", "vxe")), "bf16-mixed", "16-bit format of its own"),
+        (Cpu(architecture="x86_64", features=("avx2", "avx_ne_convert")), "16-mixed", "oneDNN converts to fp32"),
+    ],
+)
+def test_units_that_pytorch_does_not_use_are_named_and_not_promised(cpu: Cpu, precision: str, reason: str) -> None:
+    answer = verdict(precision, machine(cpu=cpu))
+    assert (EMULATED, True) == (answer.level, reason in answer.reason)
+
+
+def test_a_setting_that_limits_onednn_takes_bf16_away() -> None:
+    limited = machine(cpu=FULL_ZEN4)
+    settings = {"ONEDNN_MAX_CPU_ISA": "avx512_core_vnni"}
+    limited = limited.model_copy(update={"software": limited.software.model_copy(update={"settings": settings})})
+    answer = verdict("bf16-mixed", limited)
+    assert (EMULATED, NATIVE) == (answer.level, verdict("bf16-mixed", machine(cpu=FULL_ZEN4)).level)
+    assert "ONEDNN_MAX_CPU_ISA=avx512_core_vnni keeps oneDNN from avx512_bf16" in answer.reason
+    assert ("highest",) == matmul_options(limited)
+
+
+def test_graphics_that_torch_has_no_kernels_for_are_no_default_device() -> None:
+    assert ("cpu", "cuda") == (machine(amd("gfx1036")).default_device, machine(amd("gfx1100")).default_device)
+
+
 @pytest.mark.parametrize("device", ["cuda", "xpu", "mps", "tpu", "hpu"])
 def test_a_device_that_is_not_there_runs_nothing(device: Device) -> None:
     answer = verdict("32-true", machine(), device)
@@ -260,11 +335,6 @@ def test_a_tpu_needs_torch_xla() -> None:
     assert ("missing-package", True) == (answer.level, "torch-xla" in answer.reason)
 
 
-def test_a_strategy_that_is_not_run_yet_says_so() -> None:
-    answer = support(Candidate(precision="bf16-mixed", strategy="xla"), machine(nvidia(9)))
-    assert (UNSUPPORTED, True) == (answer.level, "'xla' yet" in answer.reason)
-
-
 @pytest.mark.parametrize("strategy", ["fsdp", "deepspeed"])
 @pytest.mark.parametrize("profile", [machine(nvidia(9)), machine(nvidia(7, 5)), machine(cpu=SAPPHIRE_RAPIDS)])
 def test_fsdp_and_deepspeed_run_what_the_hardware_runs_except_float64(
@@ -273,6 +343,58 @@ def test_fsdp_and_deepspeed_run_what_the_hardware_runs_except_float64(
 ) -> None:
     expected = {**levels(profile), "64-true": UNSUPPORTED}
     assert expected == levels(profile, strategy=strategy)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"])
+def test_xla_judges_a_tpu_as_the_tpu_does(precision: str) -> None:
+    alone, under_xla = (
+        support(Candidate(precision=precision, strategy=strategy), machine(other("tpu"), packages=XLA_PACKAGES))
+        for strategy in ("single", "xla")
+    )
+    assert (alone.level, alone.reason) == (under_xla.level, under_xla.reason)
+
+
+def test_the_cpu_device_of_xla_has_full_precision_and_no_gain_from_half() -> None:
+    table = precision_table(machine(cpu=SAPPHIRE_RAPIDS, packages=XLA_PACKAGES), strategy="xla")
+    assert {
+        "32-true": NATIVE,
+        "64-true": NATIVE,
+        "bf16-mixed": EMULATED,
+        "bf16-true": EMULATED,
+        "16-mixed": EMULATED,
+        "16-true": EMULATED,
+    } == {each.candidate.precision: each.level for each in table if each.level != UNSUPPORTED}
+    assert "autocast to bf16" in {each.candidate.precision: each.reason for each in table}["16-mixed"]
+
+
+def test_xla_has_no_quantized_precision_and_none_of_transformer_engine() -> None:
+    table = precision_table(machine(packages=XLA_PACKAGES), strategy="xla")
+    assert {each for each in BUILT_IN if each.startswith(("bnb-", "transformer-"))} == {
+        each.candidate.precision for each in table if each.level == UNSUPPORTED
+    }
+
+
+def test_xla_does_not_run_on_a_gpu() -> None:
+    answer = support(Candidate(precision="bf16-mixed", strategy="xla"), machine(nvidia(9)))
+    assert (UNSUPPORTED, True) == (answer.level, "XLA runs on tpu, cpu, not on 'cuda'" in answer.reason)
+
+
+def test_a_lower_matmul_precision_does_not_reach_xla() -> None:
+    candidate = Candidate(precision="32-true", strategy="xla", matmul_precision="medium")
+    assert UNSUPPORTED == support(candidate, machine(cpu=SAPPHIRE_RAPIDS, packages=XLA_PACKAGES)).level
+
+
+@pytest.mark.parametrize(
+    ("packages", "told"),
+    [
+        ({"torch": "2.9.1", "torch-xla": None}, "The strategy 'xla' runs only through torch-xla"),
+        ({"torch": "2.13.0+cpu", "torch-xla": "2.9.0"}, "torch-xla 2.9.0 is built for torch 2.9, and torch 2.13.0+cpu"),
+    ],
+)
+def test_xla_needs_torch_xla_and_the_torch_that_it_is_built_for(packages: dict[str, str | None], told: str) -> None:
+    answer = support(Candidate(precision="32-true", strategy="xla"), machine(packages=packages))
+    assert ("missing-package", True) == (answer.level, told in answer.reason)
+    assert "pip install 'torch==2.9.*' 'torch-xla==2.9.*' (they go together)" == answer.remedy
 
 
 @pytest.mark.parametrize("strategy", ["fsdp", "deepspeed"])
@@ -376,6 +498,7 @@ EVERY_MACHINE = [
         other("mps"),
         other("tpu"),
         other("xpu"),
+        other("hpu"),
     )
 ]
 

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from autoprec_probe import HardwareProfile, HostReader, ReaderError, probe
+from autoprec_probe.captures.reading import read_captures
 from autoprec_probe.features import X86
 
 
@@ -31,6 +33,8 @@ def test_the_processor_is_the_one_that_lscpu_shows() -> None:
         shown["Model name"],
         int(shown["CPU(s)"]),
         int(shown["Core(s) per socket"]) * int(shown["Socket(s)"]),
+        int(shown["Thread(s) per core"]),
+        int(shown["NUMA node(s)"]) if "NUMA node(s)" in shown else None,
         "Hypervisor vendor" in shown,
         tuple(sorted(X86.intersection(shown["Flags"].split()))),
     )
@@ -40,10 +44,37 @@ def test_the_processor_is_the_one_that_lscpu_shows() -> None:
         cpu.model_name,
         cpu.logical_cores,
         cpu.physical_cores,
+        cpu.threads_per_core,
+        cpu.numa_nodes,
         cpu.hypervisor,
         cpu.features,
     )
     assert expected == actual
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="lscpu spells other architectures differently")
+def test_what_lscpu_prints_here_reads_as_the_processor_that_is_here(tmp_path: Path) -> None:
+    lscpu()  # skips where it is not installed
+    printed = subprocess.run(["lscpu"], check=True, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})  # noqa: S607
+    (tmp_path / "lscpu.txt").write_text(printed.stdout)
+    read, here = read_captures([tmp_path / "lscpu.txt"]).cpu, probe().cpu
+    told = ("vendor", "model_name", "microarchitecture", "features", "logical_cores", "physical_cores", "numa_nodes")
+    assert [getattr(here, name) for name in told] == [getattr(read, name) for name in told]
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="needs /proc/cpuinfo")
+def test_this_machines_own_files_read_as_the_machine_that_is_here() -> None:
+    read, here = read_captures(["/proc/cpuinfo", "/proc/meminfo"]).cpu, probe().cpu
+    told = (
+        "architecture",
+        "vendor",
+        "model_name",
+        "microarchitecture",
+        "features",
+        "logical_cores",
+        "memory_total_bytes",
+    )
+    assert [getattr(here, name) for name in told] == [getattr(read, name) for name in told]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity")

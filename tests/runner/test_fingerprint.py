@@ -2,12 +2,14 @@
 
 import copy
 import os
+import pickle
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,6 +20,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from autoprec_runner.fingerprint import model_fingerprint
+
+HERE = Path(__file__).parent
+sys.path.append(str(HERE / "fingerprints"))  # another process builds the same architectures
+
+from architectures import ACTIVATIONS, ATTENTIONS, BLOCKS, DTYPES, Description, build, to_json
 
 SCALE = 2.0
 
@@ -101,6 +108,12 @@ def _with_hook() -> nn.Module:
     return net
 
 
+def _with_backward_hook() -> nn.Module:
+    net = Net()
+    net.first.register_full_backward_hook(lambda _, __, ___: None)
+    return net
+
+
 def _patched() -> nn.Module:
     net = Net()
     net.forward = lambda x: x  # type: ignore[method-assign]
@@ -131,6 +144,7 @@ STRUCTURES: dict[str, Callable[[], nn.Module]] = {
     "another buffer": lambda: _with_buffer(4),
     "hook": _with_hook,
     "patched forward": _patched,
+    "hook of the backward": _with_backward_hook,
     "untied": lambda: _tied_weight(tied=False),
     "tied": lambda: _tied_weight(tied=True),
     "linear": lambda: nn.Linear(3, 4),
@@ -217,6 +231,46 @@ def _with_globals(body: str, **names: Any) -> nn.Module:
     return namespace["User"](2, 2)  # type: ignore[no-any-return]
 
 
+def _helpers(factor: int) -> ModuleType:
+    module = ModuleType("helpers")
+    exec(f"def scale(x):\n    return x * {factor}\n", vars(module))  # noqa: S102
+    return module
+
+
+class Options:
+    """A configuration that is neither a dataclass nor a mapping."""
+
+    def __init__(self, heads: int) -> None:
+        self.heads = heads
+        self.seen: list[Tensor] = []
+
+
+def _configured(heads: int) -> nn.Module:
+    return Net(factor=Options(heads))
+
+
+def _delegating(body: str) -> nn.Module:
+    """Return a model whose forward calls another method of a part of it."""
+    namespace: dict[str, Any] = {"nn": nn, "__name__": "__main__"}
+    exec(  # noqa: S102
+        f"class Part(nn.Linear):\n    def special(self, x):\n        return {body}\n"
+        "class Whole(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.part = Part(2, 2)\n"
+        "    def forward(self, x):\n        return self.part.special(x)\n",
+        namespace,
+    )
+    return namespace["Whole"]()  # type: ignore[no-any-return]
+
+
+def _called(factor: int) -> nn.Module:
+    namespace: dict[str, Any] = {"nn": nn, "__name__": "__main__"}
+    exec(  # noqa: S102
+        f"class User(nn.Linear):\n    def __call__(self, x):\n        return super().__call__(x) * {factor}\n",
+        namespace,
+    )
+    return namespace["User"](2, 2)  # type: ignore[no-any-return]
+
+
 def _double(x: Tensor) -> Tensor:
     return x * 2
 
@@ -233,11 +287,34 @@ def _triple(x: Tensor) -> Tensor:
         (_with_globals("return f(x)", f=_double), _with_globals("return f(x)", f=_triple)),
         (_with_globals("return k * x", k=1), _with_globals("return k * x", k=2)),
         (_with_globals("return [k * y for y in x]", k=1), _with_globals("return [k * y for y in x]", k=2)),
+        (_with_globals("return h.scale(x)", h=_helpers(2)), _with_globals("return h.scale(x)", h=_helpers(3))),
+        (_delegating("x + 1"), _delegating("x - 1")),
+        (_called(2), _called(3)),
+        (_configured(2), _configured(4)),
     ],
-    ids=["operator", "constant", "helper", "global", "global inside a comprehension"],
+    ids=[
+        "operator",
+        "constant",
+        "helper",
+        "global",
+        "global inside a comprehension",
+        "helper in another module",
+        "method of a part",
+        "call",
+        "configuration of a class of its own",
+    ],
 )
 def test_the_code_of_forward_counts_with_all_it_refers_to(one: nn.Module, other: nn.Module) -> None:
     assert model_fingerprint(one) != model_fingerprint(other)
+
+
+def test_settings_count_also_where_a_forward_mentions_how_it_is_made() -> None:
+    class Remade(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            type(self).__init__  # noqa: B018
+            return x
+
+    assert model_fingerprint(Remade(factor=1)) != model_fingerprint(Remade(factor=2))
 
 
 def test_code_that_forward_does_not_reach_does_not_count() -> None:
@@ -312,3 +389,122 @@ def test_fingerprints_are_equal_exactly_for_equal_structures(
     first, second = model_fingerprint(_build(one, seed)), model_fingerprint(_build(other, other_seed))
     assert (_shape(one) == _shape(other)) == (first == second)
     assert first == model_fingerprint(_build(one, other_seed))
+
+
+DESCRIPTIONS = st.builds(
+    Description,
+    width=st.integers(2, 4),
+    hidden=st.lists(st.integers(1, 4), max_size=3).map(tuple),
+    block=st.sampled_from(sorted(BLOCKS)),
+    activation=st.sampled_from(sorted(ACTIVATIONS)),
+    attention=st.sampled_from(sorted(ATTENTIONS)),
+    buffer=st.integers(1, 3),
+    buffer_dtype=st.sampled_from(sorted(DTYPES)),
+    dtype=st.sampled_from(sorted(DTYPES)),
+    tied=st.booleans(),
+    frozen=st.booleans(),
+)
+
+
+def _another(given: str, among: dict[str, Any]) -> str:
+    names = sorted(among)
+    return names[(names.index(given) + 1) % len(names)]
+
+
+MUTATIONS: dict[str, Callable[[Description], Description]] = {
+    "forward code": lambda given: replace(given, block=_another(given.block, BLOCKS)),
+    "activation": lambda given: replace(given, activation=_another(given.activation, ACTIVATIONS)),
+    "attention implementation": lambda given: replace(given, attention=_another(given.attention, ATTENTIONS)),
+    "shapes": lambda given: replace(given, width=given.width + 1),
+    "shapes of one layer": lambda given: replace(given, hidden=(given.hidden[0] + 1, *given.hidden[1:])),
+    "depth": lambda given: replace(given, hidden=(*given.hidden, 2)),
+    "shape of a buffer": lambda given: replace(given, buffer=given.buffer + 1),
+    "dtype of a buffer": lambda given: replace(given, buffer_dtype=_another(given.buffer_dtype, DTYPES)),
+    "dtype of the weights": lambda given: replace(given, dtype=_another(given.dtype, DTYPES)),
+    "tying": lambda given: replace(given, tied=not given.tied),
+    "what is trained": lambda given: replace(given, frozen=not given.frozen),
+}
+
+
+@pytest.mark.parametrize("kind", MUTATIONS)
+@settings(deadline=None, max_examples=25)
+@given(DESCRIPTIONS.filter(lambda given: given.hidden), st.integers(0, 9))
+def test_every_mutation_of_a_structure_changes_its_fingerprint(kind: str, given: Description, seed: int) -> None:
+    mutant = MUTATIONS[kind](given)
+    assert model_fingerprint(build(given, seed)) != model_fingerprint(build(mutant, seed))
+
+
+@settings(deadline=None, max_examples=50)
+@given(DESCRIPTIONS, DESCRIPTIONS)
+def test_architectures_have_equal_fingerprints_only_if_they_are_equal(one: Description, other: Description) -> None:
+    same = _visible(one) == _visible(other)
+    assert same == (model_fingerprint(build(one, 1)) == model_fingerprint(build(other, 2)))
+
+
+def _visible(given: Description) -> Description:
+    """Return what can be seen of a description: without blocks, nothing shows what they would have been."""
+    return given if given.hidden else Description(
+        width=given.width, hidden=(), dtype=given.dtype, tied=given.tied, frozen=given.frozen
+    )  # fmt: skip
+
+
+def _used(model: nn.Module) -> nn.Module:
+    """Return a model after a step of training."""
+    weight = next(model.parameters())
+    model(torch.ones(2, weight.shape[-1], dtype=weight.dtype)).sum().backward()
+    torch.optim.SGD([each for each in model.parameters() if each.requires_grad], lr=0.1).step()
+    return model
+
+
+def _made_on_meta(given: Description) -> nn.Module:
+    with torch.device("meta"):
+        made: nn.Module = build(given)
+    return made
+
+
+@settings(deadline=None, max_examples=25)
+@given(DESCRIPTIONS, st.integers(1, 9))
+def test_neither_weights_nor_copies_nor_devices_nor_use_change_a_fingerprint(given: Description, seed: int) -> None:
+    expected = model_fingerprint(build(given))
+    same = {
+        "another seed": build(given, seed),
+        "a deep copy": copy.deepcopy(build(given)),
+        "a pickle": pickle.loads(pickle.dumps(build(replace(given, activation="relu")))),  # noqa: S301 (our own)
+        "made on another device": _made_on_meta(given),
+        "evaluation": build(given).eval(),
+        "a step": _used(build(given)),
+    }
+    if given.activation != "relu":  # what is pickled must have a name
+        del same["a pickle"]
+    if not given.tied:  # torch itself unties what moves to meta
+        same["moved to another device"] = build(given).to("meta")
+    assert {} == {how: model for how, model in same.items() if model_fingerprint(model) != expected}
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Callable[[Description], str]]:
+    """Take fingerprints in another process, with another hash seed."""
+    program = str(HERE / "fingerprints" / "architectures.py")
+    environment = {**os.environ, "PYTHONHASHSEED": "12345"}
+    with subprocess.Popen(
+        [sys.executable, program], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        stdin, stdout = process.stdin, process.stdout
+
+        def ask(given: Description) -> str:
+            stdin.write(to_json(given) + "\n")
+            stdin.flush()
+            return stdout.readline().strip()
+
+        yield ask
+        stdin.close()
+
+
+@settings(deadline=None, max_examples=50)
+@given(given=DESCRIPTIONS)
+def test_another_process_with_other_seeds_takes_the_same_fingerprint(
+    elsewhere: Callable[[Description], str], given: Description
+) -> None:
+    assert elsewhere(given) == model_fingerprint(build(given))

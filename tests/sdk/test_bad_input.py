@@ -164,6 +164,7 @@ def test_a_line_that_cannot_be_imported_is_told(capfd: pytest.CaptureFixture[str
         ({"strategy": "ddp"}, "strategy='ddp' is not available. Allowed: single, fsdp, deepspeed"),
         ({"device": "abacus"}, "device='abacus' is not on this machine"),
         ({"devices": 2}, "devices=2 is not available with strategy='single'"),
+        ({"devices": 2, "strategy": "xla"}, "devices=2 is not available with strategy='xla', which runs one process"),
         ({"devices": 0, "strategy": "fsdp"}, "devices=0 is not a number of processes"),
         ({"devices": True}, "devices=True is not a number of processes"),
         ({"seed": 2**32}, "seed=4294967296 is not"),

@@ -16,7 +16,7 @@ from autoprec_runner.errors import TrialError
 from autoprec_service.testing.factories import make_trial
 
 Answers = Callable[..., Recommendation]
-COMMANDS = ("probe", "precisions", "suggest", "trials", "export", "import")
+COMMANDS = ("probe", "precisions", "suggest", "doctor", "trials", "export", "import")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def suggested(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
 def test_help_lists_the_commands(capfd: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert 0 == main(arguments)
     shown = capfd.readouterr()
-    assert ("", []) == (shown.err, [name for name in (*COMMANDS, "serve") if f"  {name} " not in shown.out])
+    assert ("", []) == (shown.err, [name for name in (*COMMANDS, "serve", "agent") if f"  {name} " not in shown.out])
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -148,7 +148,7 @@ def test_what_the_machine_calls_itself_is_never_taken_for_markup(
     import autoprec.cli.probe as command  # noqa: PLC0415 (its names are changed here)
 
     facts = [("processor", "[bold]Fast[/bold] [/]")]
-    monkeypatch.setattr(command, "probe", SimpleNamespace)
+    monkeypatch.setattr(command, "chosen_profile", lambda *_: SimpleNamespace())
     monkeypatch.setattr(command, "_facts", lambda _: facts)
     assert 0 == main(["probe"])
     assert "processor  [bold]Fast[/bold] [/]" == capfd.readouterr().out.rstrip()

@@ -8,6 +8,7 @@ import pytest
 
 from autoprec.progress import NotebookProgress, TerminalProgress, choose_progress
 from autoprec_probe import Candidate
+from autoprec_runner.doctor.finding import Finding, Severity
 from autoprec_runner.search.budget import Budget
 from autoprec_runner.search.progress import Progress
 from autoprec_service.testing.factories import make_trial
@@ -34,9 +35,18 @@ def in_a_notebook(monkeypatch: pytest.MonkeyPatch, shell: object) -> None:
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
 
 
+def finding(severity: Severity) -> Finding:
+    sentence = f"A {severity} of [this] workload."
+    return Finding(
+        id="a-rule", severity=severity, found_by="static", sentence=sentence, remedy="R.", references=("https://x.y",)
+    )
+
+
 def run(progress: Progress) -> None:
     """Tell a display what a study tells."""
     progress.start(Budget(60.0))
+    progress.found(finding("warning"))
+    progress.found(finding("note"))
     progress.phase("sprint")
     progress.trying(Candidate(precision="bf16-mixed"))
     progress.finished(make_trial("bf16-mixed", seconds=0.005, phase="sprint"))
@@ -66,6 +76,8 @@ def test_a_terminal_shows_phase_candidate_time_left_and_each_trial(monkeypatch: 
     assert "s left" in shown
     assert "  sprint  bf16-mixed               ok          5.00 ms a step" in shown
     assert "It [failed] here." in shown
+    assert "  doctor  a-rule                   warning     A warning of [this] workload." in shown
+    assert "A note" not in shown
     assert "Traceback" not in shown
 
 

@@ -6,6 +6,9 @@ from typing import Any
 
 from autoprec_probe.profile import Accelerator
 
+UNKNOWN = "unknown"
+"""What stands for a text that a profile must have and no file tells."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Capture:

@@ -7,6 +7,7 @@ Sources: bitsandbytes 0.50, README ("Accelerator support") and installation guid
 the libraries of its wheels; `bitsandbytes/backends/cpu/ops.py` (which CPU features its kernels ask for).
 """
 
+from autoprec_probe.builds import BITSANDBYTES_SOURCE, BITSANDBYTES_WHEELS_BEGIN
 from autoprec_probe.features import instruction_family
 from autoprec_probe.fp8 import Capability, dotted
 from autoprec_probe.precision import BITSANDBYTES
@@ -16,15 +17,12 @@ from autoprec_probe.rules.libraries import cuda_version, reaches
 from autoprec_probe.rules.registry import rule, rule_for
 from autoprec_probe.verdict import Verdict
 
-_GUIDE = "https://huggingface.co/docs/bitsandbytes/v0.50.0/installation"
 _README = "https://github.com/bitsandbytes-foundation/bitsandbytes/blob/0.50.0/README.md#accelerator-support"
 _CPU_KERNELS = "https://github.com/bitsandbytes-foundation/bitsandbytes/blob/0.50.0/bitsandbytes/backends/cpu/ops.py"
 
 _TURING = (7, 5)
 _PASCAL = (6, 0)
 _AMD_TARGETS = ("gfx908", "gfx90a", "gfx942", "gfx950", "gfx1250", "gfx101", "gfx103", "gfx110", "gfx115", "gfx120")
-_WHEELS_BEGIN: tuple[tuple[tuple[int, int], Capability], ...] = (((13, 0), (7, 5)), ((12, 8), (7, 0)))
-"""From which CUDA on the wheels have no kernels below which compute capability, newest first."""
 _INT8_UNITS = frozenset({"avx512_vnni", "amx_int8"})
 _FOR_MEMORY = "Use it where memory counts more than time; for time, use bf16-mixed, 16-mixed or 32-true."
 
@@ -39,7 +37,7 @@ def bitsandbytes_gate(case: Case) -> Verdict | None:
         level="missing-package",
         reason=f"{case.candidate.precision} quantizes through bitsandbytes, which is not installed.",
         remedy="pip install bitsandbytes",
-        source=_GUIDE,
+        source=BITSANDBYTES_SOURCE,
     )
 
 
@@ -101,7 +99,7 @@ def nvidia(case: Case) -> Verdict:
             reason=f"The driver does not tell the compute capability of {case.device_name}; {what} takes {begins}: "
             "only a trial can show whether it runs.",
             remedy="Update the NVIDIA driver.",
-            source=_GUIDE,
+            source=BITSANDBYTES_SOURCE,
         )
     name = f"{case.device_name} (compute capability {dotted(known)})"
     if known < needed:
@@ -109,19 +107,19 @@ def nvidia(case: Case) -> Verdict:
             level="unsupported",
             reason=f"{name} is too old: {what} of bitsandbytes begins with {begins}.",
             remedy="Use bnb-nf4." if known >= _PASCAL else "Use 32-true.",
-            source=_GUIDE,
+            source=BITSANDBYTES_SOURCE,
         )
     return _missing_from_wheel(case, known, name) or Verdict(
         level="native",
         reason=f"{name} runs bitsandbytes' kernels for {case.number_format} weights, which save memory, seldom time.",
-        source=_GUIDE,
+        source=BITSANDBYTES_SOURCE,
     )
 
 
 def _missing_from_wheel(case: Case, capability: Capability, name: str) -> Verdict | None:
     """Refuse old devices for which the library for torch's CUDA has no kernels; an unknown CUDA passes."""
     cuda = cuda_version(case)
-    least = next((least for version, least in _WHEELS_BEGIN if reaches(cuda, version)), _PASCAL)
+    least = next((least for version, least in BITSANDBYTES_WHEELS_BEGIN if reaches(cuda, version)), _PASCAL)
     if capability >= least:
         return None
     return Verdict(
@@ -129,7 +127,7 @@ def _missing_from_wheel(case: Case, capability: Capability, name: str) -> Verdic
         reason=f"{name} is left out of bitsandbytes' wheels for CUDA {cuda}, which begin with compute capability "
         f"{dotted(least)}.",
         remedy="Install a torch built for CUDA 12.6, whose bitsandbytes kernels begin with 6.0, or build bitsandbytes.",
-        source=_GUIDE,
+        source=BITSANDBYTES_SOURCE,
     )
 
 

@@ -7,8 +7,9 @@ from autoprec_probe.candidate import Candidate, Device
 from autoprec_probe.precision import BITSANDBYTES
 from autoprec_probe.profile import Accelerator, HardwareProfile
 
-Platform = Literal["cpu", "nvidia", "amd", "xpu", "mps", "tpu", "hpu"]
-"""A device together with who made it: AMD's devices call themselves `cuda`, and answer differently."""
+Platform = Literal["cpu", "nvidia", "amd", "xpu", "mps", "tpu", "hpu", "xla-cpu"]
+"""A device together with who made it, and who compiles for it: AMD's devices call themselves `cuda`, and answer
+differently; so does a CPU for which XLA compiles."""
 
 NumberFormat = Literal["fp32", "fp64", "bf16", "fp16", "fp8", "emulated-fp8", "4-bit", "int8"]
 
@@ -50,6 +51,8 @@ class Case:
     @property
     def platform(self) -> Platform:
         """Whose rules apply."""
+        if self.device == "cpu" and self.candidate.strategy == "xla":
+            return "xla-cpu"
         if self.device != "cuda":
             return self.device
         return "amd" if self.accelerator is not None and self.accelerator.vendor == "AMD" else "nvidia"

@@ -1,10 +1,15 @@
-"""What CPUs can run: half precision is fast only where the processor multiplies it.
+"""What CPUs can run: half precision is fast only where the processor multiplies it and PyTorch asks it to.
 
 Sources: pytorch/pytorch issues 146508, 118499 and 111456 (half precision without such units is 44 to 503 times slower
-than fp32), ATen/native/mkldnn/Utils.h (which flags oneDNN asks for).
+than fp32); PyTorch `aten/src/ATen/native/mkldnn/Utils.h` and oneDNN `src/cpu/platform.cpp` (which features they ask
+for); PyTorch `aten/src/ATen/native/CPUBlas.cpp` (`BLAS_HAS_SBGEMM`, the way to POWER's matrix units).
 """
 
-from autoprec_probe.features import BF16_COMPUTE, FP16_COMPUTE
+from typing import NamedTuple
+
+from autoprec_probe.features import BF16_COMPUTE, FP16_COMPUTE, instruction_family
+from autoprec_probe.hidden import hidden_units, hider
+from autoprec_probe.isa import ONEDNN_VARIABLES, usable_features
 from autoprec_probe.rules.case import Case
 from autoprec_probe.rules.registry import matmul_rule, rule
 from autoprec_probe.verdict import Verdict
@@ -13,6 +18,37 @@ _BF16_SOURCE = "https://github.com/pytorch/pytorch/issues/146508"
 _FP16_SOURCE = "https://github.com/pytorch/pytorch/issues/118499"
 _MATMUL_SOURCE = "https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html"
 _ONEDNN_BF16_BASE = frozenset({"avx512bw", "avx512vl", "avx512dq"})
+_CONVERTING = "avx_ne_convert"
+"""oneDNN takes bf16 and fp16 with it, and multiplies them in fp32."""
+
+
+class _Unused(NamedTuple):
+    """A unit that processors of a family have for a format, and that PyTorch leaves unused."""
+
+    family: str
+    number_format: str
+    feature: str
+    because: str
+
+
+_BY_BLAS = "its matrix units (MMA) take {}, but PyTorch reaches them only through a BLAS that has such a product"
+_BY_NOTHING = "its vectors compute in {} ({}), but PyTorch has no kernels that do so"
+_OF_ITS_OWN = "its accelerator (nnpa) computes in a 16-bit format of its own, and PyTorch has no kernels for it"
+_UNUSED = (
+    _Unused("power", "bf16", "mma", _BY_BLAS.format("bf16")),
+    _Unused("power", "fp16", "mma", _BY_BLAS.format("fp16")),
+    _Unused("riscv", "bf16", "zvfbfwma", _BY_NOTHING.format("bf16", "zvfbfwma")),
+    _Unused("riscv", "fp16", "zvfh", _BY_NOTHING.format("fp16", "zvfh")),
+    _Unused("s390", "bf16", "nnpa", _OF_ITS_OWN),
+    _Unused("s390", "fp16", "nnpa", _OF_ITS_OWN),
+)
+
+
+class _Absence(NamedTuple):
+    """Why a processor does not multiply a format, and the way out."""
+
+    because: str
+    remedy: str
 
 
 @rule("cpu", "fp32")
@@ -36,15 +72,17 @@ def bf16(case: Case) -> Verdict:
     units = _units(case, BF16_COMPUTE)
     if units:
         return Verdict(level="native", reason=f"{case.device_name} multiplies bf16 ({units}).", source=_BF16_SOURCE)
+    usable = usable_features(case.profile.cpu, case.profile.software.settings)
     slow = (
         "oneDNN converts to fp32 for every product, which seldom gains anything"
-        if _ONEDNN_BF16_BASE.issubset(case.profile.cpu.features)
+        if usable >= _ONEDNN_BF16_BASE or _CONVERTING in usable
         else "bf16 was measured 44 to 499 times slower than fp32 on such processors"
     )
+    why = _absence(case, BF16_COMPUTE, "avx512_bf16, amx_bf16 or ARM's bf16", "32-true")
     return Verdict(
         level="emulated",
-        reason=f"{case.device_name} shows no bf16 arithmetic (avx512_bf16, amx_bf16 or ARM's bf16): {slow}.",
-        remedy="Use 32-true; on a virtual machine, check whether the hypervisor hides the feature.",
+        reason=f"{case.device_name} shows no bf16 arithmetic ({why.because}): {slow}.",
+        remedy=why.remedy,
         source=_BF16_SOURCE,
     )
 
@@ -55,13 +93,17 @@ def fp16(case: Case) -> Verdict:
     units = _units(case, FP16_COMPUTE)
     if units:
         return Verdict(level="native", reason=f"{case.device_name} multiplies fp16 ({units}).", source=_FP16_SOURCE)
-    bf16_is_native = not BF16_COMPUTE.isdisjoint(case.profile.cpu.features)
-    instead = case.candidate.precision.replace("16", "bf16") if bf16_is_native else "32-true"
+    instead = case.candidate.precision.replace("16", "bf16") if _units(case, BF16_COMPUTE) else "32-true"
+    why = _absence(case, FP16_COMPUTE, "avx512_fp16, amx_fp16 or ARM's asimdhp", instead)
+    slow = (
+        "oneDNN converts to fp32 for every product, which seldom gains anything"
+        if _CONVERTING in usable_features(case.profile.cpu, case.profile.software.settings)
+        else "PyTorch falls back to a naive product, measured 20 to 503 times slower than fp32"
+    )
     return Verdict(
         level="emulated",
-        reason=f"{case.device_name} shows no fp16 arithmetic (avx512_fp16, amx_fp16 or ARM's asimdhp): PyTorch falls "
-        "back to a naive product, measured 20 to 503 times slower than fp32.",
-        remedy=f"Use {instead}.",
+        reason=f"{case.device_name} shows no fp16 arithmetic ({why.because}): {slow}.",
+        remedy=why.remedy,
         source=_FP16_SOURCE,
     )
 
@@ -92,4 +134,29 @@ def matmul(case: Case) -> Verdict:
 
 
 def _units(case: Case, wanted: frozenset[str]) -> str:
-    return ", ".join(sorted(wanted.intersection(case.profile.cpu.features)))
+    usable = usable_features(case.profile.cpu, case.profile.software.settings)
+    return ", ".join(sorted(wanted & usable))
+
+
+def _absence(case: Case, wanted: frozenset[str], names: str, instead: str) -> _Absence:
+    """Tell what keeps a processor from a format: a setting, who hides the unit, PyTorch, or that there is none."""
+    cpu, settings = case.profile.cpu, case.profile.software.settings
+    forbidden = ", ".join(sorted(wanted.intersection(cpu.features)))
+    if forbidden:
+        variable = next(name for name in ONEDNN_VARIABLES if name in settings)
+        limit = f"{variable}={settings[variable]}"
+        return _Absence(f"{limit} keeps oneDNN from {forbidden}", f"Unset {variable}, or use {instead}.")
+    hidden = ", ".join(sorted(wanted & hidden_units(cpu)))
+    if hidden:
+        return _Absence(
+            f"every {cpu.microarchitecture} has {hidden}, and {hider(cpu)} hides it",
+            f"Have it passed on (QEMU: the CPU model 'host'; else a newer kernel); until then, use {instead}.",
+        )
+    family = instruction_family(cpu.architecture)
+    unused = (
+        each.because
+        for each in _UNUSED
+        if (each.family, each.number_format) == (family, case.number_format) and each.feature in cpu.features
+    )
+    hint = "; check whether the hypervisor hides the feature" if cpu.hypervisor and not cpu.microarchitecture else ""
+    return _Absence(next(unused, names), f"Use {instead}{hint}.")

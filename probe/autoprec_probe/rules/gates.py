@@ -45,9 +45,9 @@ def torch_gate(case: Case) -> Verdict | None:
 
 
 def torch_build_gate(case: Case) -> Verdict | None:
-    """Refuse devices that the installed build of torch cannot use; a version without a suffix tells nothing."""
+    """Refuse devices that the installed build of torch cannot use, by its own word or the suffix of its version."""
     version = case.profile.software.packages.get("torch") or ""
-    build = version.partition("+")[2]
+    build = case.profile.software.torch_build or version.partition("+")[2]
     foreign = _FOREIGN_BUILDS.get(case.platform, ())
     if not build or not build.startswith(foreign):
         return None
@@ -68,15 +68,34 @@ _FOREIGN_BUILDS: dict[str, tuple[str, ...]] = {
 
 
 def xla_gate(case: Case) -> Verdict | None:
-    """Refuse TPUs where torch-xla is not installed."""
-    if case.platform != "tpu" or not case.lacks("torch-xla"):
+    """Refuse TPUs and the strategy `xla` where torch-xla is not installed, or is for another torch."""
+    if case.platform != "tpu" and case.candidate.strategy != "xla":
         return None
+    name = "torch-xla[tpu]" if case.platform == "tpu" else "torch-xla"
+    if case.lacks("torch-xla"):
+        who = "PyTorch reaches a TPU" if case.platform == "tpu" else "The strategy 'xla' runs"
+        reason = f"{who} only through torch-xla, which is not installed."
+        version = _NEWEST_XLA
+    else:
+        torch, xla = (case.profile.software.packages.get(each) for each in ("torch", "torch-xla"))
+        if torch is None or xla is None or _minor(torch) == _minor(xla):
+            return None
+        reason = f"torch-xla {xla} is built for torch {_minor(xla)}, and torch {torch} is installed."
+        version = _minor(xla)
     return Verdict(
         level="missing-package",
-        reason="PyTorch reaches a TPU only through torch-xla, which is not installed.",
-        remedy="pip install torch-xla, in the version that matches torch",
+        reason=reason,
+        remedy=f"pip install 'torch=={version}.*' '{name}=={version}.*' (they go together)",
         source="https://docs.pytorch.org/xla/",
     )
+
+
+_NEWEST_XLA = "2.9"
+"""The newest minor version of torch-xla, which torch must share."""
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
 
 
 def matmul_gate(case: Case) -> Verdict | None:

@@ -6,7 +6,10 @@ from autoprec_probe.rules.case import Case
 
 def cuda_version(case: Case) -> str | None:
     """Return the CUDA version that the installed torch is built for, None where nothing tells it."""
-    return cuda_of_build(case.profile.software.packages.get("torch")) or library_version(case, "nvidia-cuda-runtime")
+    software = case.profile.software
+    platform, _, version = (software.torch_build or "").partition(" ")
+    told = version if platform == "cuda" else cuda_of_build(software.packages.get("torch"))
+    return told or library_version(case, "nvidia-cuda-runtime")
 
 
 def library_version(case: Case, package: str) -> str | None:

@@ -1,7 +1,8 @@
 """What each strategy makes of a precision, before the hardware is asked.
 
 Sources: torch.distributed.fsdp.fully_shard (dtypes by MixedPrecisionPolicy), deepspeed/accelerator/cpu_accelerator.py
-(`is_fp16_supported`) and deepspeed/runtime/engine.py (`_do_sanity_check`) of DeepSpeed 0.19.8.
+(`is_fp16_supported`) and deepspeed/runtime/engine.py (`_do_sanity_check`) of DeepSpeed 0.19.8; torch_xla/runtime.py
+(`set_device_type`: TPU or CPU) of torch-xla 2.9.0.
 """
 
 from autoprec_probe.candidate import Device, Strategy
@@ -11,12 +12,22 @@ from autoprec_probe.verdict import Verdict
 
 _FSDP_SOURCE = "https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html"
 _DEEPSPEED_SOURCE = "https://www.deepspeed.ai/docs/config-json/"
+_XLA_SOURCE = "https://docs.pytorch.org/xla/"
 
-_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true")
-"""What FSDP and DeepSpeed have a dtype for."""
-_DEVICES: dict[Strategy, tuple[Device, ...]] = {"fsdp": ("cpu", "cuda", "xpu"), "deepspeed": ("cpu", "cuda", "xpu")}
-_SOURCES: dict[Strategy, str] = {"fsdp": _FSDP_SOURCE, "deepspeed": _DEEPSPEED_SOURCE}
-_NAMES: dict[Strategy, str] = {"fsdp": "FSDP", "deepspeed": "DeepSpeed"}
+_HALF_AND_SINGLE = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true")
+_PRECISIONS: dict[Strategy, tuple[str, ...]] = {
+    "fsdp": _HALF_AND_SINGLE,
+    "deepspeed": _HALF_AND_SINGLE,
+    "xla": (*_HALF_AND_SINGLE, "64-true"),
+}
+"""What each has a dtype for."""
+_DEVICES: dict[Strategy, tuple[Device, ...]] = {
+    "fsdp": ("cpu", "cuda", "xpu"),
+    "deepspeed": ("cpu", "cuda", "xpu"),
+    "xla": ("tpu", "cpu"),
+}
+_SOURCES: dict[Strategy, str] = {"fsdp": _FSDP_SOURCE, "deepspeed": _DEEPSPEED_SOURCE, "xla": _XLA_SOURCE}
+_NAMES: dict[Strategy, str] = {"fsdp": "FSDP", "deepspeed": "DeepSpeed", "xla": "XLA"}
 
 
 def strategy_gate(case: Case) -> Verdict | None:
@@ -24,12 +35,6 @@ def strategy_gate(case: Case) -> Verdict | None:
     strategy, precision = case.candidate.strategy, case.candidate.precision
     if strategy == "single":
         return None
-    if strategy not in _NAMES:
-        return Verdict(
-            level="unsupported",
-            reason=f"autoprec does not run the strategy {strategy!r} yet.",
-            remedy="Use strategy 'single'; precision strings mean something else under other strategies.",
-        )
     name = _NAMES[strategy]
     if case.device not in _DEVICES[strategy]:
         return Verdict(
@@ -38,10 +43,10 @@ def strategy_gate(case: Case) -> Verdict | None:
             remedy="Use strategy 'single'.",
             source=_SOURCES[strategy],
         )
-    if precision not in _PRECISIONS:
+    if precision not in _PRECISIONS[strategy]:
         return Verdict(
             level="unsupported",
-            reason=f"{precision} has no meaning under {name}, which runs {', '.join(_PRECISIONS)}.",
+            reason=f"{precision} has no meaning under {name}, which runs {', '.join(_PRECISIONS[strategy])}.",
             remedy=f"Use strategy 'single' for {precision}, or one of these.",
             source=_SOURCES[strategy],
         )

@@ -16,6 +16,7 @@ from autoprec_runner.precision.weights import weight_bytes
 if TYPE_CHECKING:
     from autoprec_runner.precision.deepspeed import DeepSpeedPrecision
     from autoprec_runner.precision.fsdp import FSDPPrecision
+    from autoprec_runner.precision.xla import XLAPrecision
 
 __all__ = [
     "BitsandbytesPrecision",
@@ -26,6 +27,7 @@ __all__ = [
     "MixedPrecision",
     "Precision",
     "TransformerEnginePrecision",
+    "XLAPrecision",
     "convert_tensors",
     "eight_bit_optimizer",
     "move_to_device",
@@ -36,6 +38,7 @@ __all__ = [
 _LAZY = {
     "DeepSpeedPrecision": "autoprec_runner.precision.deepspeed",
     "FSDPPrecision": "autoprec_runner.precision.fsdp",
+    "XLAPrecision": "autoprec_runner.precision.xla",
 }
 """Plugins for strategies that most users do without; torch's FSDP takes a second to import."""
 

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from autoprec_probe import Reader
 from autoprec_probe.candidate import Candidate
+from autoprec_runner.doctor.before import findings_before
+from autoprec_runner.doctor.examine import examine_trials
+from autoprec_runner.doctor.finding import Finding
 from autoprec_runner.errors import WorkloadError
 from autoprec_runner.isolation.forkserver import ForkServer, shared_forkserver
 from autoprec_runner.isolation.neighbours import busy_cores
@@ -80,22 +83,13 @@ def _bench(question: Question, ledger: Ledger, preference: Preference, progress:
     budget = Budget(question.budget_seconds)
     server = shared_forkserver()
     with ExitStack() as stack:
-        folder = stack.enter_context(_temporary_folder(server))
+        folder = stack.enter_context(temporary_folder(server))
         stack.callback(progress.stop)
         progress.start(budget)
         bench = Bench(
             question=question,
             server=server,
-            setting=Setting(
-                source=question.source,
-                mode=question.mode,
-                device=question.device,
-                seed=question.seed,
-                sys_path=tuple(sys.path),
-                folder=os.getcwd(),  # noqa: PTH109 (a string that crosses to the child)
-                temporary=str(folder),
-                devices=question.devices,
-            ),
+            setting=setting_of(question, folder),
             budget=budget,
             ledger=ledger,
             preference=preference,
@@ -105,8 +99,29 @@ def _bench(question: Question, ledger: Ledger, preference: Preference, progress:
         yield bench
 
 
+def setting_of(question: Question, folder: Path) -> Setting:
+    """Return what all trials of a question have in common, with a temporary folder of theirs."""
+    return Setting(
+        source=question.source,
+        mode=question.mode,
+        device=question.device,
+        seed=question.seed,
+        sys_path=tuple(sys.path),
+        folder=os.getcwd(),  # noqa: PTH109 (a string that crosses to the child)
+        temporary=str(folder),
+        devices=question.devices,
+    )
+
+
+def candidates_of(question: Question) -> tuple[Candidate, ...]:
+    """Return what a question wants tried, the reference first."""
+    if question.candidates is None:
+        return default_candidates(question.profile, question.device, question.strategy)
+    return tuple(dict.fromkeys((question.reference, *question.candidates)))
+
+
 @contextmanager
-def _temporary_folder(server: ForkServer) -> Iterator[Path]:
+def temporary_folder(server: ForkServer) -> Iterator[Path]:
     """Make a folder in that of the server, which removes it if we are killed; else it goes at the end."""
     folder = server.folder / uuid.uuid4().hex
     try:
@@ -124,7 +139,7 @@ class _Conductor:
         self._fresh = fresh
 
     def conduct(self) -> Outcome:
-        bench, candidates = self._bench, self._candidates()
+        bench, candidates = self._bench, candidates_of(self._question)
         described = self._describe()
         study, prior = self._find(described.prepared, candidates)
         if study.status == "complete":
@@ -136,12 +151,14 @@ class _Conductor:
             device=self._question.device,
             surroundings={"busy_cores": self._busy_cores, **bench.server.waiting},
         )
-        study = study.model_copy(update={"status": "running", "finished_at": None})
+        findings = self._examined(described.prepared, candidates)
+        study = study.model_copy(update={"status": "running", "finished_at": None, "findings": findings})
         bench.ledger.save_study(study)
         status = self._run(described, candidates, prior)
-        study = study.model_copy(update={"status": status, "finished_at": datetime.now(UTC)})
-        bench.ledger.save_study(study)
         trials = tuple(bench.ledger.trials(study_id=study.id))
+        findings += examine_trials(trials, described.prepared.traits)
+        study = study.model_copy(update={"status": status, "finished_at": datetime.now(UTC), "findings": findings})
+        bench.ledger.save_study(study)
         return Outcome(study=study, trials=trials, prepared=described.prepared, remembered=False)
 
     def _describe(self) -> "_Described":
@@ -162,11 +179,12 @@ class _Conductor:
                 failure = TrialFailedError("timeout", f"Loading the workload did not end within {duration(seconds)}.")
             return _Described(session=session, prepared=unknown, failure=failure)
 
-    def _candidates(self) -> tuple[Candidate, ...]:
-        question = self._question
-        if question.candidates is None:
-            return default_candidates(question.profile, question.device, question.strategy)
-        return tuple(dict.fromkeys((question.reference, *question.candidates)))
+    def _examined(self, prepared: Prepared, candidates: Sequence[Candidate]) -> tuple[Finding, ...]:
+        """Return what can be told before any trial, and tell it."""
+        findings = findings_before(self._question, prepared, candidates)
+        for each in findings:
+            self._bench.progress.found(each)
+        return findings
 
     def _find(self, prepared: Prepared, candidates: tuple[Candidate, ...]) -> tuple[Study, list[Trial]]:
         """Return the newest study of this question with its trials, or a new one where that is due."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from autoprec_probe.candidate import KEEPING, Candidate
 from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
+from autoprec_runner.search.diagnose import modules_that_lose_precision
 from autoprec_runner.search.screen import judged
 from autoprec_runner.trial import Trial
 from autoprec_runner.trials.session import Evidence
@@ -19,12 +20,15 @@ def kept_variant(bench: Bench, contender: Contender, reference: Evidence | None)
     """Return the same candidate with the culprits of its failure kept in fp32, started; None where nothing helps.
 
     Its own failure may name more modules: overflow in one hides that in the next. That is followed up a few times.
+    Where only losses or outputs went astray, the modules that lose precision are the culprits.
     """
     candidate = contender.candidate
     failed = bench.trials[-1].candidate == candidate and bench.trials[-1].status == "unstable"
     if not failed or candidate.precision not in KEEPING or candidate.strategy != "single":
         return None
     names = culprits(contender.session.evidence, reference)
+    if not names and bench.trials[-1].phase == "verify":
+        names = modules_that_lose_precision(bench, candidate, bench.question.reference)
     kept = tuple(dict.fromkeys((*candidate.keep_fp32, *names)))
     if len(kept) > MOST_KEPT or kept == candidate.keep_fp32 or _attempts(bench, candidate.precision) >= _MOST_ATTEMPTS:
         return None

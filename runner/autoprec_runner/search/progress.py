@@ -1,6 +1,7 @@
 """What a study tells while it runs."""
 
 from autoprec_probe.candidate import Candidate
+from autoprec_runner.doctor.finding import Finding
 from autoprec_runner.search.budget import Budget
 from autoprec_runner.trial import Phase, Trial
 
@@ -10,6 +11,9 @@ class Progress:
 
     def start(self, budget: Budget) -> None:
         """Begin: the clock of the study is running."""
+
+    def found(self, finding: Finding) -> None:
+        """Note what the doctor says before the first trial."""
 
     def phase(self, phase: Phase) -> None:
         """Note that a phase begins."""

@@ -14,7 +14,7 @@ MEASUREMENT_VERSION = 2
 """Raised when trials are measured or judged differently, so that older answers are not taken for current ones."""
 
 
-DECISIVE_PACKAGES = ("bitsandbytes", "transformer-engine")
+DECISIVE_PACKAGES = ("bitsandbytes", "torch-xla", "transformer-engine")
 """Packages that candidates need: once one is installed or another version of it, the question is a new one."""
 
 

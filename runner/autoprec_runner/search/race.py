@@ -88,6 +88,7 @@ def awaken(bench: Bench, contender: Contender, pace: Pace) -> TrialSession:
         set_up(bench, session, pace)
         limit = max(2 * (before.first_step_seconds or 0.0), pace.first_limit())
         session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(limit))
+        session.settle(timeout_seconds=bench.within(limit))
     return contender.session
 
 
@@ -102,7 +103,8 @@ def _round(bench: Bench, contender: Contender, pace: Pace, watch: Watch) -> bool
         if len(rounds[-1]) > _FEWEST_WARM_STEPS:
             # While the others ran, this one's data left the caches.
             rounds[-1] = rounds[-1][_COLD_STEPS:]
-        if session.evidence.parts is None:
+        # XLA would compile other programs if their results were waited for in between.
+        if session.evidence.parts is None and contender.candidate.strategy != "xla":
             session.split(max_steps=_SPLIT_STEPS, max_seconds=_ROUND_SECONDS, timeout_seconds=bench.within(2 * limit))
     return went.well
 

@@ -76,7 +76,7 @@ class Recorder:
         evidence = session.evidence
         time = _time(contender)
         return Trial(
-            **self._common(contender.support),
+            **self._common(contender.support, compile_seconds=evidence.compile_seconds or None),
             phase=phase,
             status=status,
             reason=reason,
@@ -96,7 +96,8 @@ class Recorder:
             wall_seconds=session.wall_seconds,
         )
 
-    def _common(self, support: Support) -> dict[str, Any]:
+    def _common(self, support: Support, **conditions: float | None) -> dict[str, Any]:
+        known = {name: value for name, value in conditions.items() if value is not None}
         return {
             "id": uuid.uuid4().hex,
             "study_id": self.study_id,
@@ -107,7 +108,7 @@ class Recorder:
             "mode": self.prepared.mode,
             "support": support.level,
             "software": self.profile.software.packages,
-            "conditions": {**_conditions(self.prepared), **self.surroundings},
+            "conditions": {**_conditions(self.prepared), **self.surroundings, **known},
         }
 
 

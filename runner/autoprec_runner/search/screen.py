@@ -16,7 +16,7 @@ def default_candidates(profile: HardwareProfile, device: Device, strategy: Strat
     reference = Candidate(precision="32-true", strategy=strategy)
     options = [
         Candidate(precision="32-true", strategy=strategy, matmul_precision=each)
-        for each in matmul_options(profile, device)
+        for each in matmul_options(profile, device, strategy)
     ]
     others = [Candidate(precision=each, strategy=strategy) for each in known_precisions() if each != "32-true"]
     return (reference, *in_trial_order([*options, *others], profile, device))
@@ -57,9 +57,14 @@ def unfit(candidate: Candidate, prepared: Prepared) -> Unfit | None:
     """Return why a candidate makes no sense for a workload, None if it does.
 
     Quantized weights are for inference, and for training where they are a frozen base below adapters; the one mode that
-    trains them is for nothing else.
+    trains them is for nothing else. Under XLA two strings mean the same.
     """
     precision = candidate.precision
+    if (candidate.strategy, precision) == ("xla", "16-mixed"):
+        return Unfit(
+            reason="Under XLA it is bfloat16 autocast, as bf16-mixed is, which is tried.",
+            remedy="Use bf16-mixed.",
+        )
     if precision not in BITSANDBYTES:
         return None
     if precision == "bnb-int8-training":

@@ -19,6 +19,8 @@ CUT_OFF = {"throughput": 4.0, "energy": 4.0, "time-to-loss": 4.0, "balanced": 8.
 """A candidate is cut off when one step takes this many times the best candidate's, by objective."""
 _ALONE_CUT_OFF = 25.0
 """The same for the first of all, by its own first step: only a hang is to be caught."""
+_COMPILING_CUT_OFF = 10.0
+"""And for first steps that compile what later ones run: they say little of its pace."""
 LEAST_CUT_OFF_SECONDS = 0.5
 """Steps shorter than this are never cut off: a busy neighbour may be what slows them down."""
 _FIRST_STEP_SHARE = 0.03
@@ -67,7 +69,10 @@ class Pace:
         if self.leader is None:
             return self.budget_seconds / 2
         least = max(LEAST_CUT_OFF_SECONDS, _FIRST_STEP_SHARE * self.budget_seconds)
-        return max(least, CUT_OFF[self.objective] * self.first_seconds)
+        factor = CUT_OFF[self.objective]
+        if self.reference_evidence and self.reference_evidence.compile_seconds:
+            factor = max(factor, _COMPILING_CUT_OFF)
+        return max(least, factor * self.first_seconds)
 
     def limit(self, first_step_seconds: float | None = None) -> float:
         """Seconds that a later step may take; without a leader yet, by what the first one took."""
@@ -160,6 +165,7 @@ def _run_steps(bench: Bench, session: TrialSession, pace: Pace) -> None:
     first_limit = pace.first_limit() if not session.candidate.emulate else pace.budget_seconds / 2
     with _cut_off(pace, first_limit, "first"):
         session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(first_limit))
+        session.settle(timeout_seconds=bench.within(first_limit))
     seconds = min(max(_SECONDS_SHARE * bench.question.budget_seconds, _LEAST_SECONDS), _MOST_SECONDS)
     ends_at = bench.budget.elapsed + _WARM_UPS * seconds
     while True:

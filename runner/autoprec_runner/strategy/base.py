@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from autoprec_probe.candidate import MatmulPrecision
+from autoprec_runner.accelerator import resolve_device
 from autoprec_runner.checkpoint import Stateful, collect, read_checkpoint, restore, write_checkpoint
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision.base import Precision
@@ -38,6 +40,9 @@ class Strategy:
 
     name: ClassVar[str] = "single"
 
+    matmul_precisions: ClassVar[tuple[MatmulPrecision, ...]] = ("highest", "high", "medium")
+    """Which of torch's settings for float32 matrix products reach the device."""
+
     @classmethod
     def precision(cls, precision: str, *, device: str) -> Precision:
         """Return the plugin for a canonical precision string on a device type.
@@ -46,6 +51,15 @@ class Strategy:
             PrecisionError: The precision is not to be had under this strategy.
         """
         return plugin_class(precision).from_string(precision, device=device)
+
+    @classmethod
+    def device(cls, accelerator: str) -> torch.device:
+        """Return the device for what a user asked for.
+
+        Raises:
+            PrecisionError: It is unknown, or not to be had here.
+        """
+        return resolve_device(accelerator)
 
     @property
     def rank(self) -> int:
@@ -57,9 +71,18 @@ class Strategy:
         """How many processes share the step."""
         return 1
 
+    @property
+    def compilations(self) -> int:
+        """How many programs have been compiled for the device so far, under strategies that compile steps."""
+        return 0
+
     def connect(self, device: torch.device) -> torch.device:
         """Join the other processes, if there are any; return the device of this one."""
         return device
+
+    def move(self, module: nn.Module, device: torch.device) -> nn.Module:
+        """Return the module on a device."""
+        return module.to(device)
 
     def setup(
         self,
@@ -86,6 +109,14 @@ class Strategy:
     def stepper(self, module: nn.Module | None = None) -> nn.Module | None:
         """Return the module through which backward and step go, for strategies in which the model steps."""
         return module
+
+    def synchronize(self, device: torch.device) -> None:
+        """Wait until the device has done everything that it was asked for."""
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    def seed(self, seed: int) -> None:
+        """Seed what is random on the device and beyond the reach of `torch.manual_seed`."""
 
     def effective_dtypes(
         self,

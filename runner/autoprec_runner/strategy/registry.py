@@ -15,6 +15,7 @@ _CLASSES = {
     "single": "autoprec_runner.strategy.base:Strategy",
     "fsdp": "autoprec_runner.strategy.fsdp:FSDPStrategy",
     "deepspeed": "autoprec_runner.strategy.deepspeed:DeepSpeedStrategy",
+    "xla": "autoprec_runner.strategy.xla:XLAStrategy",
 }
 STRATEGIES = tuple(_CLASSES)
 """Who can own the step."""

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import torch
 
+from autoprec_runner.strategy.xla_library import peak_memory_bytes
+
 
 class MemoryMeter:
     """Peak memory of this process above a baseline, in bytes.
 
-    On an accelerator the allocator's own peak (`torch.cuda.max_memory_allocated`). On a CPU the resident set's
+    On an accelerator the allocator's own peak (`torch.cuda.max_memory_allocated`; XLA's, which cannot be reset, counts
+    compilation too). On a CPU the resident set's
     high-water mark (VmHWM in proc(5), reset through clear_refs) above the resident set at construction, which a trial
     does before it loads its workload: so the weights count, torch's own libraries do not, nor do pages of libraries
     that are touched for the first time later on (RssFile): they would drown a small model.
@@ -41,6 +44,8 @@ class MemoryMeter:
         """Peak since the last reset, above the baseline."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device)
+        if self._device.type == "xla" and (counted := peak_memory_bytes(self._device)) is not None:
+            return counted
         libraries = max(0, _mapped_bytes() - self._mapped_bytes)
         return max(0, _high_water_bytes() - self._baseline_bytes - libraries)
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autoprec_probe.candidate import Candidate, Device
 from autoprec_probe.precision import BITSANDBYTES
+from autoprec_runner.doctor.traits import WorkloadTraits
 from autoprec_runner.isolation.child import ChildError, ChildProcess
 from autoprec_runner.isolation.forkserver import ForkServer
 from autoprec_runner.trial import EffectiveDtypes, Mode, StepParts
@@ -21,7 +22,10 @@ from autoprec_runner.trials.slope import Sample
 
 _WORKER = "autoprec_runner.trials.worker:main"
 _QUANTIZED_LAYERS = ("autoprec_runner.precision.bitsandbytes.layers",)
-"""Takes seconds to import, which would otherwise be paid by every trial of a quantized candidate."""
+_PRELOAD_XLA = ("torch_xla",)
+"""What takes seconds to import, which would otherwise be paid by every trial of such a candidate. Importing torch-xla
+starts no runtime of XLA, which would not survive a fork: that happens in the child."""
+_MOST_SETTLING_STEPS = 16
 KEPT_LOSSES = 256
 
 Variation = Literal["none", "weights", "randomness"]
@@ -67,8 +71,12 @@ class Prepared(BaseModel):
     torch: str
     fetch_seconds: float | None = None
     """What drawing one batch from the user's loader took; None where there was nothing to draw from."""
+    batches: int = 1
+    """How many there are; the steps take them in turn."""
     frozen_base: bool = False
     """Whether most weights of its Linear layers are frozen while something else is trained, as with adapters."""
+    traits: WorkloadTraits | None = None
+    """What the doctor asks for; None where the workload died before it could be described."""
 
 
 class Activations(BaseModel):
@@ -103,6 +111,8 @@ class Evidence:
     """Seconds of each timed steady-state step, by round."""
     first_step_seconds: float | None = None
     """Seconds of the very first step, which is watched and pays for every lazy initialisation."""
+    compile_seconds: float = 0.0
+    """Seconds of the untimed steps in which programs were compiled."""
     warmup: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     steps: int = 0
@@ -170,6 +180,7 @@ class TrialSession:
         self.prepared: Prepared | None = None
         self.prepare_seconds = 0.0
         self._started = time.monotonic()
+        self._compilations = 0
         arguments = {
             **asdict(setting),
             "candidate": candidate.model_dump(),
@@ -181,7 +192,7 @@ class TrialSession:
             _WORKER,
             arguments,
             memory_limit_bytes=memory_limit_bytes,
-            preload=_QUANTIZED_LAYERS if candidate.precision in BITSANDBYTES else (),
+            preload=_preload(candidate),
         )
 
     @property
@@ -201,6 +212,24 @@ class TrialSession:
         seconds = self._run(steps, max_seconds, timeout_seconds, observe=True)
         if self.evidence.first_step_seconds is None:
             self.evidence.first_step_seconds = seconds[0]
+            self.evidence.compile_seconds += seconds[0] if self._compilations else 0.0
+
+    def settle(self, *, timeout_seconds: float) -> None:
+        """Run untimed steps until every batch has had one without compilation, under strategies that compile steps.
+
+        A workload that never comes to that compiles in timed steps as well: so it will in earnest.
+
+        Args:
+            timeout_seconds: What each of them may take.
+        """
+        assert self.prepared is not None, "prepare() comes first"
+        settled = 0 if self._compilations else self.prepared.batches
+        for _ in range(self.prepared.batches + _MOST_SETTLING_STEPS):
+            if settled >= self.prepared.batches:
+                return
+            seconds = self._run(1, 0.0, timeout_seconds, observe=False)
+            settled = 0 if self._compilations else settled + 1
+            self.evidence.compile_seconds += sum(seconds) if self._compilations else 0.0
 
     def warm_up(self, *, max_steps: int, max_seconds: float, timeout_seconds: float) -> None:
         """Run more steps; those before the step time was stationary are warm-up, the rest is the first timed round."""
@@ -245,6 +274,15 @@ class TrialSession:
             self.evidence.resumed = all(map(_same, answer["before"], answer["after"]))
         self.evidence.resume_failure = answer.get("failure")
 
+    def write_trace(self, path: str, *, timeout_seconds: float) -> None:
+        """Have the child write what its modules take and put out for one batch. It is of no further use then."""
+        self._ask({"op": "trace", "path": path, "write": True}, timeout_seconds)
+
+    def departures(self, path: str, *, timeout_seconds: float) -> dict[str, tuple[float, float]]:
+        """Have the child compare the same with a file: relative errors of what each module took and put out."""
+        answer = self._ask({"op": "trace", "path": path, "write": False}, timeout_seconds)
+        return {name: (float(taken), float(put_out)) for name, (taken, put_out) in answer["departures"].items()}
+
     def metric(self, *, timeout_seconds: float) -> float:
         """Have the child take the user's metric of the model as it is now."""
         return float(self._ask({"op": "metric"}, timeout_seconds)["value"])
@@ -276,6 +314,7 @@ class TrialSession:
 
     def _take(self, answer: Mapping[str, Any]) -> None:
         evidence = self.evidence
+        self._compilations = answer["compilations"]
         losses: list[float] = answer["losses"]
         if evidence.first_nonfinite_step is None:
             bad = (place for place, loss in enumerate(losses) if not math.isfinite(loss))
@@ -298,12 +337,14 @@ class TrialSession:
         evidence.is_random |= answer["is_random"]
         if answer["activations"]:
             evidence.activations = _joined(evidence.activations, Activations.model_validate(answer["activations"]))
-        else:
-            # Watching modules takes memory of its own: only unwatched steps count.
+        elif not self._compilations:
+            # Watching modules and compiling take memory of their own: only other steps count.
             evidence.peak_memory_bytes = max(evidence.peak_memory_bytes or 0, answer["peak_memory_bytes"])
 
     def _take_memory(self, samples: list[Sample], *, watched: bool) -> None:
         evidence = self.evidence
+        if self._compilations:
+            return
         if watched:
             evidence.watched_memory = max(evidence.watched_memory, samples, key=len)
         else:
@@ -322,6 +363,12 @@ class TrialSession:
 
 def _same(one: float, other: float) -> bool:
     return one == other or (math.isnan(one) and math.isnan(other))
+
+
+def _preload(candidate: Candidate) -> tuple[str, ...]:
+    if candidate.strategy == "xla":
+        return _PRELOAD_XLA
+    return _QUANTIZED_LAYERS if candidate.precision in BITSANDBYTES else ()
 
 
 def _joined(before: Activations, after: Activations) -> Activations:

@@ -69,13 +69,13 @@ class Team:
         team._enter_surroundings()
         return team
 
-    def join(self, device: torch.device) -> None:
-        """Join the others through torch.distributed; call it before an engine is made."""
+    def join(self, device: str) -> None:
+        """Join the others through torch.distributed, for a kind of device; call it before an engine is made."""
         if self.size == 1:
             return
         from torch import distributed  # noqa: PLC0415 (most trials do without)
 
-        backend = "gloo" if device.type == "cpu" else None  # None: gloo for the CPU, and what the device has
+        backend = "gloo" if device == "cpu" else None  # None: gloo for the CPU, and what the device has
         distributed.init_process_group(
             backend,
             init_method=f"file://{self.rendezvous}",

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from autoprec_probe.candidate import Candidate
+from autoprec_runner.doctor.gather import gather_traits
 from autoprec_runner.engine import Engine
 from autoprec_runner.errors import PrecisionError, WorkloadError
 from autoprec_runner.isolation.limits import limit_memory
@@ -32,6 +33,7 @@ from autoprec_runner.trials.moments import StepListener
 from autoprec_runner.trials.observe import observed
 from autoprec_runner.trials.split import Operations, Scales, Stopwatch, start_seconds
 from autoprec_runner.trials.team import Team
+from autoprec_runner.trials.trace import departures, traced
 from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
 from autoprec_runner.workload.source import WorkloadSource
 from autoprec_runner.workload.task import resolve
@@ -118,7 +120,7 @@ class Worker:
         """Load the workload, resolve it, set its model up for the candidate; describe it."""
         arguments = self._arguments
         _enter_surroundings(arguments)
-        self._team.join(torch.device(arguments["device"]))
+        self._team.join(arguments["device"])
         self._engine = Engine(
             precision=requested_precision(self._candidate, device=arguments["device"]),
             strategy=self._candidate.strategy,
@@ -128,7 +130,7 @@ class Worker:
         )
         self._device = self._engine.device
         self._memory = MemoryMeter(self._device)
-        if self._device.type == "cpu":
+        if arguments["device"] == "cpu":
             limit_memory(arguments["memory_limit_bytes"])
         _seed(arguments["seed"])
         workload = WorkloadSource.from_json(arguments["source"]).load(seed=arguments["seed"])
@@ -136,6 +138,7 @@ class Worker:
         self._mode = task.mode
         parameters = sum(parameter.numel() for parameter in task.model.parameters())
         frozen_base = _has_frozen_base(task.model)
+        traits = gather_traits(task)
         self._set_up()
         self._memory.reset()
         world = self._team.size
@@ -154,6 +157,8 @@ class Worker:
             "torch": torch.__version__,
             "frozen_base": frozen_base,
             "fetch_seconds": task.fetch_seconds,
+            "traits": traits.model_dump(),
+            "batches": len(self._batches),
         }
 
     def run(self, max_steps: int, max_seconds: float, *, observe: bool) -> dict[str, Any]:
@@ -162,7 +167,7 @@ class Worker:
 
     def split(self, max_steps: int, max_seconds: float) -> dict[str, Any]:
         """Run steps whose parts are timed, and one whose operations are counted; weigh what they hold."""
-        stopwatch, scales = Stopwatch(self._synchronize), Scales(self._watched, self._optimizer)
+        stopwatch, scales = Stopwatch(self._engine.synchronize), Scales(self._watched, self._optimizer)
         answer = self._run(max_steps, max_seconds, stopwatch, observe=False)
         counted, operations = self._counted(scales)
         return {
@@ -193,6 +198,7 @@ class Worker:
         losses: list[torch.Tensor] = []
         memory: list[int] = []
         plugin, skipped = self._engine.precision_plugin, 0
+        compiled = self._engine.compilations
         started = time.perf_counter()
         scales: list[float] = []
         random_state = torch.get_rng_state()
@@ -201,20 +207,23 @@ class Worker:
                 going_on=not seconds or time.perf_counter() - started < max_seconds,
             ):
                 begin = time.perf_counter()
-                losses.extend(self._step(self._index, listener))
-                self._synchronize()
+                computed = self._step(self._index, listener)
+                self._engine.synchronize()  # while what was computed is still wanted: XLA computes nothing else
                 seconds.append(time.perf_counter() - begin)
                 if len(memory) < _MOST_MEMORY_SAMPLES:
                     memory.append(self._memory.now_bytes)
+                losses += computed if self._mode == "train" else ()
                 skipped += plugin.scales_loss and plugin.last_step_skipped
                 if observe and plugin.scales_loss and "scale" in (state := plugin.state_dict()):
                     scales.append(float(state["scale"]))
                 self._index += 1
         peak_bytes = self._memory.peak_bytes
-        if observe:
+        compiled = self._engine.compilations - compiled
+        if observe or compiled:
             self._memory.reset()
         return {
             "seconds": seconds,
+            "compilations": compiled,
             "losses": [float(loss) for loss in losses],
             "skipped_steps": skipped,
             "peak_memory_bytes": peak_bytes,
@@ -242,6 +251,16 @@ class Worker:
         reference = torch.load(path, weights_only=True)
         return compare_outputs(reference, [output_tensors(output) for output in self._outputs()])
 
+    def trace(self, path: str, *, write: bool) -> dict[str, Any]:
+        """Run one batch in evaluation state; write what every innermost module took and put out, or compare it."""
+        self._model.eval()  # without dropout, whose numbers depend on the dtype
+        with traced(self._watched) as trace, torch.no_grad():
+            self._task.output_of(self._model, self._batches[0])
+        if write:
+            torch.save(trace, path)
+            return {}
+        return {"departures": departures(trace, torch.load(path, weights_only=True))}
+
     def metric(self) -> dict[str, Any]:
         """Take the user's metric of the model as it is now, in the candidate's precision and in evaluation state."""
         assert self._task.metric_of is not None, "only asked for where there is one"
@@ -266,7 +285,7 @@ class Worker:
             self._engine.save(path, state)
             losses = []
             for _ in range(2):
-                _seed(self._arguments["seed"])
+                self._reseed(self._arguments["seed"])
                 losses.append([float(loss) for _ in range(2) for loss in self._step(self._index, _NOBODY)])
                 self._engine.load(path, state)
         except Exception as error:  # noqa: BLE001 (user code may raise anything)
@@ -293,9 +312,14 @@ class Worker:
         if self._optimizer is not None and self._engine.strategy != "deepspeed":  # which keeps gradients for itself
             gradients = Path(self._arguments["temporary"]) / "reference-gradients.pt"
             self._examiner = Examiner(self._watched, gradients, is_reference=self._arguments["is_reference"])
-        _seed(self._arguments["seed"] + (variation == "randomness"))
+        self._reseed(self._arguments["seed"] + (variation == "randomness"))
 
-    def _step(self, index: int, listener: StepListener) -> Sequence[torch.Tensor]:
+    def _reseed(self, seed: int) -> None:
+        _seed(seed)
+        self._engine.seed(seed)  # devices with a generator of their own
+
+    def _step(self, index: int, listener: StepListener) -> Sequence[Any]:
+        """Return the loss of a training step, or the output of an inference step."""
         # Each process takes batches of its own, as in data-parallel training.
         place = (index * self._team.size + self._team.rank) % len(self._batches)
         batch = self._batches[place]
@@ -305,9 +329,9 @@ class Worker:
         listener.after_data()
         if self._optimizer is None:
             with self._without_gradients():
-                self._task.output_of(self._model, batch)
+                output = self._task.output_of(self._model, batch)
             listener.after_forward()
-            return ()
+            return (output,)
         assert self._task.loss_of is not None, "a training task has a loss"
         loss = self._task.loss_of(self._model, batch)
         listener.after_forward()
@@ -323,16 +347,16 @@ class Worker:
         return (loss.detach(),)
 
     def _outputs(self) -> list[Any]:
+        outputs = []
         with self._without_gradients():
-            return [self._task.output_of(self._model, batch) for batch in self._batches]
+            for batch in self._batches:
+                outputs.append(self._task.output_of(self._model, batch))
+                self._engine.synchronize()
+        return outputs
 
     def _without_gradients(self) -> AbstractContextManager[Any]:
-        # What FSDP gathers, it keeps, and inference tensors cannot be kept.
+        # What FSDP gathers, it keeps, and inference tensors cannot be kept; XLA's cannot be made at all.
         return torch.inference_mode() if self._engine.strategy == "single" else torch.no_grad()
-
-    def _synchronize(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
 
     def _underflowing_eps(self) -> float | None:
         groups = self._optimizer.param_groups if self._optimizer else []

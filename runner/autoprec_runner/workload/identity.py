@@ -9,7 +9,7 @@ import json
 import sys
 import sysconfig
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePath
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
@@ -24,6 +24,9 @@ _ORIGIN = frozenset(
     {"_commit_hash", "_name_or_path", "architectures", "dtype", "name_or_path", "torch_dtype", "transformers_version"},
 )
 _ATTRIBUTE_OPCODES = frozenset({"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"})
+_MAKING = frozenset({"__init__"})
+_STORING_OPCODES = frozenset({"STORE_ATTR"})
+_GLOBAL_OPCODES = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
 _LIBRARY_FOLDERS = tuple({sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -40,6 +43,41 @@ def identity(value: Any) -> Any:
     differs between minor versions of Python.
     """
     return _Identifier().of(value)
+
+
+def methods_identity(kind: type, names: Iterable[str]) -> Any:
+    """Return the identity of the methods of a type with these names; not of Python's and torch's, nor of `__init__`."""
+    identifier = _Identifier()
+    found = [[name, identifier.definitions(kind, name)] for name in sorted(frozenset(names) - _MAKING)]
+    return [[name, described] for name, described in found if described]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reach:
+    """The attributes that the code of some types loads and stores, by name, wherever they may be."""
+
+    loaded: frozenset[str]
+    stored: frozenset[str]
+
+
+def reach(kinds: Iterable[type], names: Iterable[str]) -> Reach:
+    """Return what the methods of `kinds` with these names refer to, and the methods of any of them that those name.
+
+    Which object an attribute belongs to cannot be told from the code, so that names count for all types alike. How an
+    object is made is left out: what that stores is what the object is.
+    """
+    kinds, due = frozenset(kinds), set(names) - _MAKING
+    found = set(due)
+    loaded: set[str] = set()
+    stored: set[str] = set()
+    while due:
+        functions = [each for kind in kinds for name in due for each in _own_functions(kind, name)]
+        mentioned = {name for each in functions for name in _names(each.__code__, _ATTRIBUTE_OPCODES)}
+        stored.update(name for each in functions for name in _names(each.__code__, _STORING_OPCODES))
+        loaded |= mentioned
+        due = mentioned - found - _MAKING
+        found |= due
+    return Reach(frozenset(loaded), frozenset(stored))
 
 
 def type_name(kind: type) -> str:
@@ -94,17 +132,24 @@ class _Identifier:
         return ["partial", self.of(value.func), self.of(value.args), self.of(value.keywords)]
 
     def _method(self, value: MethodType) -> Any:
-        return ["method", *self._definitions(type(value.__self__), value.__name__)]
+        return ["method", *self.definitions(type(value.__self__), value.__name__)]
 
     def _function(self, value: FunctionType) -> Any:
         if _is_library(value.__module__):
             return ["function", f"{value.__module__}.{value.__qualname__}"]
         return ["function", self.code(value)]
 
+    def _global(self, value: Any, function: Any) -> Any:
+        """Describe a global; of a module of the user's, whatever the function mentions of it."""
+        if not isinstance(value, ModuleType) or _is_library(value.__name__):
+            return self.of(value)
+        names = [name for name in _names(function.__code__, _ATTRIBUTE_OPCODES) if hasattr(value, name)]
+        return ["module", [[name, self.of(getattr(value, name))] for name in names]]
+
     def _module(self, value: nn.Module) -> Any:
         """Describe a module held as a value (a loss, say) by its type, settings, code and children."""
         children = [[name, self.of(child)] for name, child in value.named_children()]
-        return [type_name(type(value)), value.extra_repr(), self._definitions(type(value), "forward"), children]
+        return [type_name(type(value)), value.extra_repr(), self.definitions(type(value), "forward"), children]
 
     def _object(self, value: Any) -> Any:
         kind = type(value)
@@ -119,8 +164,12 @@ class _Identifier:
         ):
             return [type_name(kind), self._mapping(fields)]
         if callable(value) and not _is_library(kind.__module__):
-            return [type_name(kind), self._mapping(fields), self._definitions(kind, "__call__")]
-        return type_name(kind)
+            return [type_name(kind), self._mapping(fields), self.definitions(kind, "__call__")]
+        if _is_library(kind.__module__):
+            return type_name(kind)
+        # Of a plain object of the user's, such as a configuration, what can be told without looking into others.
+        plain = {key: each for key, each in fields.items() if not key.startswith("_") and is_plain(each)}
+        return [type_name(kind), self._mapping(plain)]
 
     def code(self, function: Any, owner: type | None = None) -> Any:
         """Describe a function by its code, its defaults and whatever it refers to."""
@@ -132,14 +181,14 @@ class _Identifier:
             "code": _code(code),
             "defaults": [self.of(function.__defaults__), self.of(function.__kwdefaults__)],
             "closure": [self._cell(cell) for cell in function.__closure__ or ()],
-            "globals": [[name, self.of(value)] for name, value in _globals(function)],
+            "globals": [[name, self._global(value, function)] for name, value in _globals(function)],
             "methods": [] if owner is None else self._reached(function, owner),
         }
 
     def _reached(self, function: Any, owner: type) -> list[Any]:
         """Describe the methods of `owner` that a function mentions."""
-        names = [name for name in _names(function, _ATTRIBUTE_OPCODES) if hasattr(owner, name)]
-        return [[name, self._definitions(owner, name)] for name in names]
+        names = [name for name in _names(function.__code__, _ATTRIBUTE_OPCODES) if hasattr(owner, name)]
+        return [[name, self.definitions(owner, name)] for name in names]
 
     def _cell(self, cell: Any) -> Any:
         try:
@@ -150,12 +199,9 @@ class _Identifier:
             return self.code(value)  # what a decorator wraps is the function itself, also inside a library
         return self.of(value)
 
-    def _definitions(self, owner: type, name: str) -> list[Any]:
+    def definitions(self, owner: type, name: str) -> list[Any]:
         """Describe every definition of a method along the bases of `owner`, as `super()` may reach all of them."""
-        found = [vars(kind)[name] for kind in owner.__mro__ if name in vars(kind)]
-        functions = [getattr(each, "fget", getattr(each, "__func__", each)) for each in found]
-        own = [each for each in functions if isinstance(each, FunctionType) and not _is_foundation(each.__module__)]
-        return [self.code(each, owner) for each in own]
+        return [self.code(each, owner) for each in _own_functions(owner, name)]
 
 
 _DESCRIPTIONS: tuple[tuple[Any, Callable[[_Identifier, Any], Any]], ...] = (
@@ -179,6 +225,20 @@ _DESCRIPTIONS: tuple[tuple[Any, Callable[[_Identifier, Any], Any]], ...] = (
     (ModuleType, lambda _, value: ["module", value.__name__]),
     (nn.Module, _Identifier._module),  # noqa: SLF001
 )
+
+
+def _own_functions(owner: type, name: str) -> list[FunctionType]:
+    """Return the definitions of a method along the bases of `owner`, those of Python and torch left out."""
+    found = [vars(kind)[name] for kind in owner.__mro__ if name in vars(kind)]
+    functions = [getattr(each, "fget", getattr(each, "__func__", each)) for each in found]
+    return [each for each in functions if isinstance(each, FunctionType) and not _is_foundation(each.__module__)]
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether a value is a number, a text, a function and the like, or a tuple of such: nothing that fills up."""
+    if isinstance(value, tuple):
+        return all(map(is_plain, value))
+    return isinstance(value, str | int | float | enum.Enum | torch.dtype | None) or callable(value)
 
 
 def _order(value: Any) -> str:
@@ -221,13 +281,13 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(constant)
 
 
-def _names(function: Any, opcodes: frozenset[str]) -> list[str]:
-    codes = _codes(function.__code__)
-    instructions = (each for code in codes for each in dis.get_instructions(code))
-    return sorted({each.argval for each in instructions if each.opname in opcodes})
+@functools.lru_cache(maxsize=4096)
+def _names(code: CodeType, opcodes: frozenset[str]) -> tuple[str, ...]:
+    instructions = (each for inner in _codes(code) for each in dis.get_instructions(inner))
+    return tuple(sorted({each.argval for each in instructions if each.opname in opcodes}))
 
 
 def _globals(function: Any) -> list[tuple[str, Any]]:
     """Return the globals that a function reads, in order of their names."""
-    names = _names(function, frozenset({"LOAD_GLOBAL", "LOAD_NAME"}))
+    names = _names(function.__code__, _GLOBAL_OPCODES)
     return [(name, function.__globals__[name]) for name in names if name in function.__globals__]

@@ -4,6 +4,7 @@
 1  a failure of autoprec or its surroundings, such as a reader that closed the pipe
 2  the call cannot be honoured as given: the message says what is allowed
 3  no candidate qualifies: the reasons are part of the answer
+4  the doctor found an error
 130  interrupted before there was anything to answer
 """
 
@@ -18,7 +19,7 @@ import click
 
 from autoprec import __version__
 
-FAILED, USAGE, NOTHING_QUALIFIES, INTERRUPTED = 1, 2, 3, 130
+FAILED, USAGE, NOTHING_QUALIFIES, ERROR_FOUND, INTERRUPTED = 1, 2, 3, 4, 130
 
 
 class _Command(NamedTuple):
@@ -30,10 +31,12 @@ _COMMANDS = {
     "probe": _Command("autoprec.cli.probe", "Show what this machine is."),
     "precisions": _Command("autoprec.cli.precisions", "List every precision with its support on this machine."),
     "suggest": _Command("autoprec.cli.suggest", "Recommend a precision for a workload, from trials of it."),
+    "doctor": _Command("autoprec.cli.doctor", "Say what is known to go wrong with a workload, before any trial."),
     "trials": _Command("autoprec.cli.trials", "List stored trials."),
     "export": _Command("autoprec.cli.exchange", "Write stored studies and trials to a file."),
     "import": _Command("autoprec.cli.exchange", "Add the studies and trials of an exported file."),
     "serve": _Command("autoprec.cli.serve", "Answer over HTTP from the trials stored here."),
+    "agent": _Command("autoprec.cli.agent", "Report this machine to a service, at an interval."),
 }
 
 

@@ -1,4 +1,6 @@
-"""`autoprec probe`: what this machine is."""
+"""`autoprec probe`: what a machine is."""
+
+import json
 
 import click
 from rich.console import Console
@@ -6,17 +8,28 @@ from rich.table import Table
 from rich.text import Text
 
 from autoprec.cli import options
-from autoprec_probe import Accelerator, HardwareProfile, probe
+from autoprec.cli.machine import captures as captures_option
+from autoprec.cli.machine import chosen_profile
+from autoprec_probe import Accelerator, Cpu, HardwareProfile, Software
+from autoprec_probe.captures.capture import UNKNOWN
+from autoprec_probe.hidden import hidden_units, hider
+from autoprec_probe.schema import profile_schema
 from autoprec_runner.quantities import size
-
-_UNKNOWN = "unknown"
 
 
 @click.command("probe")
+@captures_option
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of what --json prints.")
 @options.as_json
-def probe_command(*, as_json: bool) -> None:
-    """Show what this machine is: processor, accelerators, software, and its hardware key."""
-    profile = probe()
+def probe_command(*, captures: tuple[str, ...], more: tuple[str, ...], schema: bool, as_json: bool) -> None:
+    """Show what a machine is: processor, accelerators, software, known problems, and its hardware key.
+
+    It is this machine, or the one that files tell of: autoprec probe --from cpuinfo.txt rocm-smi.json
+    """
+    if schema:
+        click.echo(json.dumps(profile_schema(), indent=2))
+        return
+    profile = chosen_profile(captures, more)
     if as_json:
         click.echo(profile.model_dump_json(indent=2))
     else:
@@ -34,29 +47,81 @@ def _table(profile: HardwareProfile) -> Table:
 
 def _facts(profile: HardwareProfile) -> list[tuple[str, str]]:
     cpu = profile.cpu
-    cores = (
-        f"{cpu.physical_cores or _UNKNOWN} physical, {cpu.logical_cores or _UNKNOWN} logical, {cpu.usable_cores} usable"
-    )
     facts = [
         ("hardware key", profile.key),
-        ("processor", f"{cpu.model_name or _UNKNOWN} ({cpu.vendor or _UNKNOWN}, {cpu.architecture})"),
-        ("microarchitecture", cpu.microarchitecture or _UNKNOWN),
-        ("cores", cores),
-        ("memory", size(cpu.memory_total_bytes) if cpu.memory_total_bytes else _UNKNOWN),
-        ("features", " ".join(cpu.features) or "none that matters to precision"),
+        ("processor", f"{cpu.model_name or UNKNOWN} ({cpu.vendor or UNKNOWN}, {cpu.architecture})"),
+        ("microarchitecture", cpu.microarchitecture or UNKNOWN),
+        ("cores", _cores(cpu)),
+        ("memory", _memory(cpu)),
+        ("features", _features(cpu)),
     ]
-    facts += [(f"{each.kind}:{each.index}", each.error or _accelerator(each)) for each in profile.accelerators]
+    for each in profile.accelerators:
+        facts.append((f"{each.kind}:{each.index}", each.error or _accelerator(each)))
+        facts += [(f"  slice {place}", _slice(each, place)) for place in range(len(each.slices))]
     if not profile.accelerators:
         facts.append(("accelerators", "none found"))
-    installed = [f"{name} {version}" for name, version in profile.software.packages.items() if version]
-    facts.append(("software", f"Python {profile.software.python}; " + (", ".join(installed) or "no torch")))
-    return facts
+    facts.append(("software", _software(profile.software)))
+    return facts + [("problem", f"{each.sentence} {each.remedy}") for each in profile.findings]
+
+
+def _cores(cpu: Cpu) -> str:
+    parts = [f"{cpu.physical_cores or UNKNOWN} physical", f"{cpu.logical_cores or UNKNOWN} logical"]
+    if cpu.usable_cores:
+        parts.append(f"{cpu.usable_cores} usable")
+    if cpu.cpu_quota is not None:
+        parts.append(f"the time of {cpu.cpu_quota:g} (control group)")
+    if cpu.threads_per_core:
+        parts.append(f"{cpu.threads_per_core} thread{'s' if cpu.threads_per_core > 1 else ''} a core")
+    if cpu.numa_nodes:
+        parts.append(f"{cpu.numa_nodes} memory node{'s' if cpu.numa_nodes > 1 else ''}")
+    if cpu.core_kinds:
+        parts.append(" + ".join(f"{each.logical_cores} {each.name or 'of one kind'}" for each in cpu.core_kinds))
+    return ", ".join(parts)
+
+
+def _memory(cpu: Cpu) -> str:
+    total = size(cpu.memory_total_bytes) if cpu.memory_total_bytes else UNKNOWN
+    return f"{total}, {size(cpu.memory_limit_bytes)} usable (control group)" if cpu.memory_limit_bytes else total
+
+
+def _features(cpu: Cpu) -> str:
+    shown = " ".join(cpu.features) or "none that matters to precision"
+    hidden = " ".join(sorted(hidden_units(cpu)))
+    return f"{shown}; hidden by {hider(cpu)}: {hidden}" if hidden else shown
 
 
 def _accelerator(each: Accelerator) -> str:
-    parts = [each.name or _UNKNOWN]
+    parts = [each.name or UNKNOWN]
     if each.compute_capability:
         parts.append("compute capability {}.{}".format(*each.compute_capability))
+    parts += [fact for fact in (each.gfx_target, each.architecture) if fact]
+    if each.cores:
+        parts.append(f"{each.cores} cores")
     if each.memory_total_bytes:
         parts.append(size(each.memory_total_bytes))
+    if each.partitioned:
+        parts.append("partitioned")
     return ", ".join(parts)
+
+
+def _slice(each: Accelerator, place: int) -> str:
+    found = each.slices[place]
+    memory = size(found.memory_total_bytes) if found.memory_total_bytes else UNKNOWN
+    return f"{found.name or UNKNOWN}, {memory}"
+
+
+def _software(software: Software) -> str:
+    if software.python == UNKNOWN and not software.packages:
+        return UNKNOWN
+    installed = [f"{name} {version}" for name, version in software.packages.items() if version]
+    drivers = {
+        "NVIDIA driver": software.nvidia_driver,
+        "CUDA of the driver": software.cuda_driver,
+        "ROCm": software.rocm,
+        "PyTorch built for": software.torch_build,
+        "oneDNN": " ".join(filter(None, (software.onednn, software.onednn_isa and f"({software.onednn_isa})"))),
+        "ATen": software.aten_isa,
+    }
+    told = [f"{name} {version}" for name, version in drivers.items() if version]
+    told += [f"{name}={value}" for name, value in software.settings.items()]
+    return f"Python {software.python}; " + (", ".join([*installed, *told]) or "no torch")

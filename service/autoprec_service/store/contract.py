@@ -2,11 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
+from autoprec_probe.agent.report import Report
 from autoprec_runner.study import Study, StudyStatus
 from autoprec_runner.trial import Trial, TrialStatus
+from autoprec_service.fleet import Node
+
+ReportKind = Literal["profile", "telemetry"]
+"""Whether a report changed what is known of the machine itself, or told its live values alone."""
+TELEMETRY_KEPT = 5760
+"""Reports of live values that are kept of each machine: a day's at an interval of 15 seconds."""
 
 
 class Store(ABC):
@@ -25,6 +33,9 @@ class Store(ABC):
 
     *Reading.* Records come back equal to what was given, NaN and infinities in losses included, in the order in which
     they were first written. A trial of a precision that is not installed here is returned as it was recorded.
+
+    *Machines.* The reports of a machine are added as they arrive, in any order and any number of times; each counts
+    once. A report that changed the machine's profile is kept for good, of the others the latest of each machine.
 
     Every method raises `StoreError` when the place cannot be read or written, or when the store was closed.
     """
@@ -93,6 +104,41 @@ class Store(ABC):
         Raises:
             ValueError: `limit` is negative.
             StoreError: There is no trial with the id `after`.
+        """
+
+    @abstractmethod
+    def add_reports(self, name: str, reports: Iterable[Report], *, sent_at: datetime, received_at: datetime) -> int:
+        """Add reports of a machine, all or none, bring its state up to date, and return how many of them were new.
+
+        `sent_at` is by the clock of the sender, `received_at` by our own.
+        """
+
+    @abstractmethod
+    def node(self, name: str) -> Node | None:
+        """Return the current state of a machine, None where it never reported."""
+
+    @abstractmethod
+    def nodes(self, *, limit: int | None = None, after: str | None = None) -> list[Node]:
+        """Return the machines in the order of their names; `after` is the last name of the page before.
+
+        Raises:
+            ValueError: `limit` is negative.
+        """
+
+    @abstractmethod
+    def reports(
+        self,
+        name: str,
+        *,
+        kind: ReportKind | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[Report]:
+        """Return the kept reports of a machine in the order in which they arrived; those of a kind if one is given.
+
+        Raises:
+            ValueError: `limit` is negative.
+            StoreError: The machine has no report with the id `after`.
         """
 
     @abstractmethod

@@ -5,16 +5,18 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from autoprec_probe.agent.report import Report
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.study import Study
 from autoprec_runner.trial import Trial
 from autoprec_service.errors import StoreError
+from autoprec_service.fleet import Node
 from autoprec_service.formatting import counted
 
-Record = TypeVar("Record", Study, Trial)
+Record = TypeVar("Record", Study, Trial, Node, Report)
 
 
-def document_of(record: Study | Trial) -> str:
+def document_of(record: Study | Trial | Node | Report) -> str:
     """Return the record as JSON with sorted keys, so that equal records have equal documents."""
     # round_trip leaves out derived fields, which the schema would refuse when the document is read.
     return json.dumps(json.loads(record.model_dump_json(round_trip=True)), sort_keys=True, separators=(",", ":"))
@@ -38,6 +40,24 @@ def read_trial(document: str) -> Trial:
     return _read(Trial, document)
 
 
+def read_node(document: str) -> Node:
+    """Return the node of a document.
+
+    Raises:
+        StoreError: The document does not fit the schema of this version.
+    """
+    return _read(Node, document)
+
+
+def read_report(document: str) -> Report:
+    """Return the report of a document.
+
+    Raises:
+        StoreError: The document does not fit the schema of this version.
+    """
+    return _read(Report, document)
+
+
 def _read(schema: type[Record], document: str) -> Record:
     """Read a document, first as if it came from outside, then trusting the candidates that were checked once."""
     try:
@@ -47,15 +67,24 @@ def _read(schema: type[Record], document: str) -> Record:
     try:
         return schema.model_validate(fields | _recorded_candidates(fields))
     except ValidationError as error:
+        name = fields.get("id", fields.get("name"))
         raise StoreError(
-            f"The stored {schema.__name__.lower()} {fields.get('id')!r} does not fit the schema of this autoprec "
+            f"The stored {schema.__name__.lower()} {name!r} does not fit the schema of this autoprec "
             f"({counted(error.error_count(), 'difference')}). It was written by another version: use that one, or a "
             "newer one.",
         ) from error
 
 
 def _recorded_candidates(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the candidates of a record unchecked: a precision may have been recorded where its plugin is installed."""
+    """Return the candidates of a record: a precision may have been recorded where its plugin is installed."""
     if "candidate" in fields:
-        return {"candidate": Candidate.model_construct(**fields["candidate"])}
-    return {"candidates": tuple(Candidate.model_construct(**each) for each in fields.get("candidates", ()))}
+        return {"candidate": _recorded(fields["candidate"])}
+    if "candidates" in fields:
+        return {"candidates": tuple(map(_recorded, fields["candidates"]))}
+    return {}
+
+
+def _recorded(fields: dict[str, Any]) -> Candidate:
+    """Return a candidate with all fields checked but its precision."""
+    checked = Candidate.model_validate({**fields, "precision": "32-true"})
+    return checked.model_copy(update={"precision": fields["precision"]})

@@ -10,7 +10,7 @@ from autoprec_service.store.engine import use_write_ahead_log, writer
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """The revision that this autoprec reads and writes. It is spelled out so that opening a store needs no Alembic."""
 
 _VERSION_TABLE = "alembic_version"

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import NoSuchModuleError
 
+from autoprec_probe.agent.report import Report
 from autoprec_runner.study import Study, StudyStatus
 from autoprec_runner.trial import Trial, TrialStatus
 from autoprec_service.errors import StoreError
-from autoprec_service.store.contract import Store
+from autoprec_service.fleet import Arrival, Node
+from autoprec_service.store.contract import TELEMETRY_KEPT, ReportKind, Store
 from autoprec_service.store.documents import read_study, read_trial
 from autoprec_service.store.engine import store_engine, writer
 from autoprec_service.store.failures import reported
+from autoprec_service.store.nodes import add_arrivals, find_node, find_nodes, find_reports
 from autoprec_service.store.place import check_place, name_of
 from autoprec_service.store.rows import (
     Row,
@@ -39,10 +43,11 @@ class SqlStore(Store):
         StoreTooNewError: The store was written by a newer autoprec; it is left untouched.
     """
 
-    def __init__(self, url: str | URL) -> None:
+    def __init__(self, url: str | URL, *, telemetry_kept: int = TELEMETRY_KEPT) -> None:
         place = make_url(url)
         self._where = name_of(place)
         check_place(place)
+        self._telemetry_kept = telemetry_kept
         self._closed = False
         self._engine = self._opened(place)
         self._writer = writer(self._engine)
@@ -124,6 +129,36 @@ class SqlStore(Store):
         }
         return [read_trial(document) for document in self._find(TrialRow, filters, limit, after)]
 
+    def add_reports(self, name: str, reports: Iterable[Report], *, sent_at: datetime, received_at: datetime) -> int:
+        """Add reports of a machine, all or none, bring its state up to date, and return how many of them were new."""
+        arrivals = [Arrival.of(each, sent_at=sent_at, received_at=received_at) for each in reports]
+        with self._transaction(self._writer, "written") as connection:
+            return add_arrivals(connection, name, arrivals, self._telemetry_kept)
+
+    def node(self, name: str) -> Node | None:
+        """Return the current state of a machine, None where it never reported."""
+        with self._transaction(self._engine, "read") as connection:
+            return find_node(connection, name)
+
+    def nodes(self, *, limit: int | None = None, after: str | None = None) -> list[Node]:
+        """Return the machines in the order of their names."""
+        _check_limit(limit)
+        with self._transaction(self._engine, "read") as connection:
+            return find_nodes(connection, limit, after)
+
+    def reports(
+        self,
+        name: str,
+        *,
+        kind: ReportKind | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[Report]:
+        """Return the kept reports of a machine in the order in which they arrived."""
+        _check_limit(limit)
+        with self._transaction(self._engine, "read") as connection:
+            return find_reports(connection, name, kind, limit, after)
+
     def close(self) -> None:
         """Let go of every connection."""
         self._closed = True
@@ -153,8 +188,7 @@ class SqlStore(Store):
             yield connection
 
     def _find(self, table: Table, filters: dict[str, str | None], limit: int | None, after: str | None) -> list[str]:
-        if limit is not None and limit < 0:
-            raise ValueError(f"limit={limit} is negative: give how many records a page holds, or None for all.")
+        _check_limit(limit)
         asked = [getattr(table, name) == value for name, value in filters.items() if value is not None]
         statement = select(table.document).where(*asked).order_by(table.position).limit(limit)
         with self._transaction(self._engine, "read") as connection:
@@ -170,6 +204,11 @@ class SqlStore(Store):
                 "give the id of the last record of the page before.",
             )
         return position
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 0:
+        raise ValueError(f"limit={limit} is negative: give how many records a page holds, or None for all.")
 
 
 def _documents(connection: Connection, table: Table, ids: list[str]) -> dict[str, str]:

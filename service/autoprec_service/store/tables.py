@@ -1,6 +1,6 @@
 """The tables: a column for what is queried, and the whole record as a JSON document."""
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite numbers rows by itself only where the key is spelled INTEGER.
@@ -57,3 +57,28 @@ class TrialRow(Base):
         Index(None, "model_fingerprint", "hardware_key"),
         Index(None, "workload_key", "hardware_key"),
     )
+
+
+class NodeRow(Base):
+    """One machine that reports; its current state is the document."""
+
+    __tablename__ = "nodes"
+
+    position: Mapped[int] = mapped_column(Position, primary_key=True)
+    name: Mapped[str] = mapped_column(String, unique=True)
+    document: Mapped[str] = mapped_column(Text)
+
+
+class ReportRow(Base):
+    """One report: kept for good where it changed the profile, else until newer ones take its place."""
+
+    __tablename__ = "reports"
+
+    position: Mapped[int] = mapped_column(Position, primary_key=True)
+    node: Mapped[str] = mapped_column(String, ForeignKey(NodeRow.name))
+    id: Mapped[str] = mapped_column(String)
+    kind: Mapped[str] = mapped_column(String)
+    observed_at: Mapped[float] = mapped_column(Double)
+    document: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (UniqueConstraint("node", "id"), Index(None, "node", "kind", "observed_at"))

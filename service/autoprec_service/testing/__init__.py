@@ -1,6 +1,21 @@
 """Records made up for tests, and the tests that every store must pass (they need pytest)."""
 
 from autoprec_service.testing.contract import StoreContract
-from autoprec_service.testing.factories import make_stability, make_step_time, make_study, make_trial
+from autoprec_service.testing.factories import (
+    PROFILE,
+    make_report,
+    make_stability,
+    make_step_time,
+    make_study,
+    make_trial,
+)
 
-__all__ = ["StoreContract", "make_stability", "make_step_time", "make_study", "make_trial"]
+__all__ = [
+    "PROFILE",
+    "StoreContract",
+    "make_report",
+    "make_stability",
+    "make_step_time",
+    "make_study",
+    "make_trial",
+]

@@ -3,18 +3,27 @@
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from autoprec_probe.agent.report import Report
 from autoprec_probe.candidate import Candidate
 from autoprec_service.errors import StoreConflictError, StoreError
 from autoprec_service.store.contract import Store
-from autoprec_service.testing.factories import make_study, make_trial
+from autoprec_service.testing.factories import PROFILE, STARTED_AT, make_report, make_study, make_trial
 
 StoreOpener = Callable[[], Store]
 
 _THREADS = 4
+_LATER = PROFILE.model_copy(update={"system": "Darwin"})
+
+
+def _add(store: Store, *reports: Report, name: str = "node") -> int:
+    """Add reports that were sent, and received by a clock an hour ahead, a minute after the last one was made."""
+    sent_at = max(each.observed_at for each in reports) + timedelta(minutes=1)
+    return store.add_reports(name, reports, sent_at=sent_at, received_at=sent_at + timedelta(hours=1))
 
 
 class StoreContract:
@@ -210,3 +219,100 @@ class StoreContract:
             assert [make_study()] == other.studies()
             other.add_trials([make_trial()])
             assert [make_trial()] == one.trials()
+
+    def test_knows_no_machine_in_a_new_place(self, opener: StoreOpener) -> None:
+        """A machine is known from its first report on."""
+        with opener() as store:
+            assert store.node("node") is None
+            assert store.nodes() == []
+            assert store.reports("node") == []
+
+    def test_keeps_the_reports_of_a_machine_as_they_arrive(self, opener: StoreOpener) -> None:
+        """Reports survive closing, each machine has its own, and the latest is its current state."""
+        reports = [make_report(1, profile=PROFILE), make_report(2, load=2.0)]
+        with opener() as store:
+            assert len(reports) == _add(store, *reports)
+            assert _add(store, make_report(7), name="other") == 1
+        with opener() as store:
+            assert reports == store.reports("node")
+            assert [each.name for each in store.nodes()] == ["node", "other"]
+            node = store.node("node")
+            assert node is not None
+            assert node.profile == PROFILE
+            assert reports[1].telemetry == node.telemetry
+
+    def test_counts_a_report_once_however_often_it_arrives(self, opener: StoreOpener) -> None:
+        """Whoever does not know whether a report got through sends it again."""
+        with opener() as store:
+            first = {make_report(1).id, make_report(2).id}
+            assert len(first) == _add(store, make_report(1), make_report(1), make_report(2))
+            assert _add(store, make_report(2), make_report(3)) == 1
+            assert _add(store, make_report(3)) == 0
+            assert [each.sequence for each in store.reports("node")] == [1, 2, 3]
+
+    def test_gives_each_machine_ids_of_its_own(self, opener: StoreOpener) -> None:
+        """Nobody can take an id away from another machine's reports."""
+        with opener() as store:
+            assert _add(store, make_report(1), name="one") == 1
+            assert _add(store, make_report(1), name="other") == 1
+
+    def test_lets_the_latest_look_win_whatever_arrives_last(self, opener: StoreOpener) -> None:
+        """Late reports are kept and change no state that is known better."""
+        with opener() as store:
+            _add(store, make_report(5, load=5.0, profile=_LATER))
+            _add(store, make_report(3, load=3.0, profile=PROFILE))
+            node = store.node("node")
+            assert node is not None
+            assert node.telemetry is not None
+            assert (node.telemetry.host.load_average, node.profile) == (5.0, _LATER)
+            assert [each.sequence for each in store.reports("node")] == [5, 3]
+
+    def test_keeps_the_history_of_profiles(self, opener: StoreOpener) -> None:
+        """A report that tells the profile that is known is no change."""
+        told = [PROFILE, None, PROFILE, _LATER, PROFILE]
+        with opener() as store:
+            for number, profile in enumerate(told):
+                _add(store, make_report(number, profile=profile))
+            assert [each.sequence for each in store.reports("node", kind="profile")] == [0, 3, 4]
+            assert [each.sequence for each in store.reports("node", kind="telemetry")] == [1, 2]
+
+    def test_tells_times_by_its_own_clock(self, opener: StoreOpener) -> None:
+        """Senders' clocks may be wrong."""
+        with opener() as store:
+            _add(store, make_report(10))
+            node = store.node("node")
+            assert node is not None
+            assert STARTED_AT + timedelta(hours=1, seconds=10) == node.latest.observed_at
+            assert STARTED_AT + timedelta(hours=1, seconds=70) == node.last_seen_at
+
+    def test_pages_through_machines_and_reports(self, opener: StoreOpener) -> None:
+        """Machines come by name, reports as they arrived."""
+        with opener() as store:
+            for name in ("b", "c", "a"):
+                _add(store, *map(make_report, range(3)), name=name)
+            assert [each.name for each in store.nodes(limit=2)] == ["a", "b"]
+            assert [each.name for each in store.nodes(after="b")] == ["c"]
+            assert [each.sequence for each in store.reports("a", limit=2)] == [0, 1]
+            assert [each.sequence for each in store.reports("a", after=make_report(1).id)] == [2]
+
+    def test_refuses_pages_of_machines_that_cannot_be(self, opener: StoreOpener) -> None:
+        """As of studies and trials."""
+        with opener() as store:
+            _add(store, make_report(1))
+            with pytest.raises(StoreError, match="no report 'lost'"):
+                store.reports("node", after="lost")
+            with pytest.raises(ValueError, match="limit=-1"):
+                store.nodes(limit=-1)
+            with pytest.raises(ValueError, match="limit=-1"):
+                store.reports("node", limit=-1)
+
+    def test_loses_no_report_when_threads_add_them_at_once(self, opener: StoreOpener) -> None:
+        """State and history stay one."""
+        with opener() as store, ThreadPoolExecutor(_THREADS) as pool:
+            numbers = range(41)
+            added = pool.map(lambda number: _add(store, make_report(number), make_report(0)), numbers)
+            assert len(numbers) == sum(added)
+            assert set(numbers) == {each.sequence for each in store.reports("node")}
+            node = store.node("node")
+            assert node is not None
+            assert max(numbers) == node.latest.sequence

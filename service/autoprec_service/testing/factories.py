@@ -1,14 +1,18 @@
-"""Studies and trials made up for tests: whatever is not said has a plain value, the same each time."""
+"""Studies, trials and reports made up for tests: whatever is not said has a plain value, the same each time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from autoprec_probe.agent.report import Report
 from autoprec_probe.candidate import Candidate, MatmulPrecision
 from autoprec_probe.profile import Cpu, HardwareProfile, Software
+from autoprec_probe.telemetry import HostTelemetry, Telemetry
 from autoprec_runner.study import Study
 from autoprec_runner.trial import Phase, Stability, StepTime, Trial
 
 STARTED_AT = datetime(2025, 1, 1, 12, tzinfo=UTC)
+
+PROFILE = HardwareProfile(system="Linux", cpu=Cpu(architecture="x86_64"), software=Software(python="3.11"))
 
 _QUESTION = {
     "model_fingerprint": "model-a",
@@ -70,7 +74,7 @@ def make_study(**overrides: Any) -> Study:
     fields = _QUESTION | {
         "id": "study-a",
         "workload": "a small model",
-        "hardware": HardwareProfile(system="Linux", cpu=Cpu(architecture="x86_64"), software=Software(python="3.11")),
+        "hardware": PROFILE,
         "objective": "throughput",
         "candidates": (Candidate(precision="32-true"), Candidate(precision="bf16-mixed")),
         "budget_seconds": 60.0,
@@ -79,3 +83,20 @@ def make_study(**overrides: Any) -> Study:
         "started_at": STARTED_AT,
     }
     return Study.model_validate(fields | overrides)
+
+
+def make_report(number: int, *, run: str = "a", load: float | None = 1.0, **overrides: Any) -> Report:
+    """Return the report with this number of a run, live values alone, unless the fields in `overrides` say otherwise.
+
+    Its id follows from run and number, and it was observed as many seconds after `STARTED_AT`; `load` None leaves the
+    live values out.
+    """
+    fields = {
+        "id": f"{run:0>16}{number:016x}"[-32:],
+        "run": f"{run:0>32}",
+        "sequence": number,
+        "observed_at": STARTED_AT + timedelta(seconds=number),
+        "interval_seconds": 15.0,
+        "telemetry": None if load is None else Telemetry(host=HostTelemetry(load_average=load)),
+    }
+    return Report.model_validate(fields | overrides)

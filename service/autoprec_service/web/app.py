@@ -1,19 +1,29 @@
 """The FastAPI application. Nothing that a client sends is ever imported, unpickled or executed."""
 
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 
+from autoprec_probe.agent.report import LARGEST_BODY_BYTES
 from autoprec_runner.study import Constraints, Study
 from autoprec_runner.trial import Mode, Objective, Trial, TrialStatus
 from autoprec_service.errors import StoreError
 from autoprec_service.policy import recommend
 from autoprec_service.recommendation import Recommendation
 from autoprec_service.store import Store
+from autoprec_service.web.access import BearerTokens
+from autoprec_service.web.limits import BodyLimit
+from autoprec_service.web.nodes import node_routes
+from autoprec_service.web.problem import Problem, problem_response
 
 _LONGEST_PAGE = 1000
+_TOLD_ERRORS = 10
 
 
 class RecommendRequest(BaseModel):
@@ -35,14 +45,6 @@ class RecommendRequest(BaseModel):
     max_memory_bytes: int | None = Field(default=None, gt=0)
 
 
-class Problem(BaseModel):
-    """What went wrong and the way out, after RFC 9457."""
-
-    title: str
-    status: int
-    detail: str
-
-
 class Health(BaseModel):
     """That the service answers."""
 
@@ -53,11 +55,20 @@ class NothingMeasuredError(Exception):
     """There are no trials that a recommendation could rest on."""
 
 
-def create_app(store: Store) -> FastAPI:
-    """Return the application over an open store, which stays the caller's to close."""
+def create_app(store: Store, *, tokens: Sequence[str] = ()) -> FastAPI:
+    """Return the application over an open store, which stays the caller's to close.
+
+    With `tokens`, only those who show one of them are answered.
+    """
     app = FastAPI(title="autoprec", summary="Which precision, with proof.")
     app.add_exception_handler(NothingMeasuredError, _not_found)
     app.add_exception_handler(StoreError, _unavailable)
+    app.add_exception_handler(HTTPException, _told)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_middleware(BodyLimit, limits={"/nodes/": LARGEST_BODY_BYTES})
+    if tokens:
+        app.add_middleware(BearerTokens, tokens=tokens)
+    app.include_router(node_routes(store))
 
     @app.get("/healthz")
     def health() -> Health:
@@ -116,12 +127,25 @@ def _study(store: Store, question: RecommendRequest) -> Study:
 
 
 def _not_found(_: Request, error: Exception) -> JSONResponse:
-    return _problem(Problem(title="Nothing measured", status=404, detail=str(error)))
+    return problem_response(Problem(title="Nothing measured", status=404, detail=str(error)))
 
 
 def _unavailable(_: Request, error: Exception) -> JSONResponse:
-    return _problem(Problem(title="Store cannot be used", status=503, detail=str(error)))
+    return problem_response(Problem(title="Store cannot be used", status=503, detail=str(error)))
 
 
-def _problem(problem: Problem) -> JSONResponse:
-    return JSONResponse(problem.model_dump(), status_code=problem.status, media_type="application/problem+json")
+def _told(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    title = HTTPStatus(error.status_code).phrase
+    return problem_response(
+        Problem(title=title, status=error.status_code, detail=str(error.detail)),
+        dict(error.headers or {}),
+    )
+
+
+def _invalid(_: Request, error: Exception) -> JSONResponse:
+    """Say where a request differs from the schema, without repeating it: it may hold what no JSON can."""
+    assert isinstance(error, RequestValidationError)
+    found = [f"{'.'.join(str(each) for each in one['loc'])}: {one['msg']}" for one in error.errors()[:_TOLD_ERRORS]]
+    detail = "; ".join(found).encode(errors="replace").decode()
+    return problem_response(Problem(title="Request does not fit the schema", status=422, detail=detail))

@@ -535,3 +535,44 @@ def overflows_in_one_module() -> Workload:
 
 def overflows_in_one_module_in_inference() -> Workload:
     return Workload(model=HotInside(), batch=torch.ones(4, WIDTH), mode="inference")
+
+
+class Waves(nn.Module):
+    """Puts out nothing but noise if its input is rounded."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(2048 * x)
+
+
+class WavesInside(nn.Module):
+    """Needs fp32 in one module; slow without half precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waves = Waves()
+        self.last = nn.Linear(WIDTH, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.is_autocast_enabled("cpu"):
+            time.sleep(0.01)
+        output: Tensor = self.last(self.waves(x))
+        return output
+
+
+def _phases() -> Tensor:
+    return torch.rand(64, WIDTH, generator=torch.Generator().manual_seed(0))
+
+
+def needs_fp32_in_one_module() -> Workload:
+    x = _phases()
+    target = torch.sin(2048 * x).sum(1, keepdim=True)
+    return Workload(
+        model=WavesInside(),
+        batch=(x, target),
+        loss=lambda output, batch: (output - batch[1]).square().mean(),
+        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1),
+    )
+
+
+def needs_fp32_in_one_module_in_inference() -> Workload:
+    return Workload(model=WavesInside(), batch=_phases(), mode="inference")

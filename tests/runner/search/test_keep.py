@@ -4,6 +4,7 @@ import pytest
 
 from autoprec_probe import Candidate
 from autoprec_runner.search.conduct import Outcome
+from autoprec_runner.search.diagnose import suspects
 from autoprec_runner.search.keep import culprits
 from autoprec_runner.trials.session import Activations, Evidence
 from autoprec_service.policy import recommend
@@ -46,6 +47,32 @@ def test_what_was_derived_before_an_interruption_is_tried_again_after_it(ask: As
     again = ask("overflows_in_one_module", "16-mixed", budget=10.0)
     assert again.remembered
     assert answer(first).keep_fp32 == answer(again).keep_fp32
+
+
+@pytest.mark.parametrize("factory", ["needs_fp32_in_one_module", "needs_fp32_in_one_module_in_inference"])
+def test_a_candidate_that_loses_precision_in_one_module_wins_with_that_module_in_fp32(ask: Ask, factory: str) -> None:
+    outcome = ask(factory, "bf16-mixed", budget=12.0)
+    chosen = answer(outcome)
+    assert Candidate(precision="bf16-mixed", keep_fp32=("waves",)) == chosen.candidate
+    assert ["unstable"] == [each.status for each in chosen.rejected]
+
+
+@pytest.mark.parametrize(
+    ("departures", "expected"),
+    [
+        ({"a": (0.001, 0.003), "b": (0.003, 0.5), "c": (0.5, 0.6)}, ("b",)),
+        ({"a": (0.0, 0.9), "b": (0.9, 0.9)}, ("a",)),
+        ({"a": (0.002, 0.1), "b": (0.002, 0.9)}, ("b", "a")),
+        ({"a": (0.0, 0.019)}, ()),
+        ({"a": (0.1, 0.5)}, ()),
+        ({}, ()),
+    ],
+)
+def test_suspects_make_errors_much_larger(
+    departures: dict[str, tuple[float, float]],
+    expected: tuple[str, ...],
+) -> None:
+    assert expected == suspects(departures)
 
 
 def evidence(*nonfinite: str, **largest: float) -> Evidence:

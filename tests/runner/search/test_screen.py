@@ -72,6 +72,23 @@ def test_quantized_candidates_come_after_the_others_that_are_native() -> None:
     assert set(BUILT_IN) <= set(order)
 
 
+def test_under_xla_16_mixed_is_not_tried_beside_bf16_mixed_which_is_the_same() -> None:
+    why = {
+        each: unfit(Candidate(precision=each, strategy="xla"), prepared("train")) for each in ("16-mixed", "16-true")
+    }
+    assert why["16-true"] is None
+    assert why["16-mixed"] is not None
+    assert "as bf16-mixed is" in why["16-mixed"].reason
+
+
+def test_matmul_precisions_that_do_not_reach_xla_are_no_candidates() -> None:
+    under = {
+        strategy: {each.matmul_precision for each in default_candidates(machine(), "cpu", strategy)}
+        for strategy in ("single", "xla")
+    }
+    assert {"single": {"highest", "medium"}, "xla": {"highest"}} == under
+
+
 def test_installing_bitsandbytes_makes_the_question_a_new_one() -> None:
     candidates = (Candidate(precision="bnb-nf4"),)
     identities = {

@@ -13,7 +13,8 @@ from autoprec_service.store import open_store
 from autoprec_service.store.engine import store_engine, writer
 from autoprec_service.store.schema import HEAD, downgrade, known_revisions, revision, upgrade
 from autoprec_service.store.tables import Base
-from autoprec_service.testing import make_study, make_trial
+from autoprec_service.testing import PROFILE, make_report, make_study, make_trial
+from autoprec_service.testing.factories import STARTED_AT
 
 
 @contextmanager
@@ -30,6 +31,7 @@ def fill(path: Path) -> None:
     with open_store(path) as store:
         store.save_study(make_study())
         store.add_trials([make_trial()])
+        store.add_reports("node", [make_report(1, profile=PROFILE)], sent_at=STARTED_AT, received_at=STARTED_AT)
 
 
 def mark(path: Path, version: str) -> None:
@@ -55,6 +57,7 @@ def test_an_older_store_is_migrated_in_place_with_its_data(path: Path) -> None:
     with open_store(path) as store:
         assert [make_study()] == store.studies()
         assert 1 == store.add_trials([make_trial()])
+        assert [] == store.nodes()
     with connected(path) as connection:
         assert HEAD == revision(connection)
 
@@ -89,7 +92,7 @@ def test_a_newer_store_is_refused_and_left_untouched(path: Path) -> None:
     fill(path)
     mark(path, "9999")
     before = path.read_bytes()
-    with pytest.raises(StoreTooNewError, match=r"revision '9999' and this version knows them up to '0002'.*upgrade"):
+    with pytest.raises(StoreTooNewError, match=r"revision '9999' and this version knows them up to '0003'.*upgrade"):
         open_store(path)
     assert before == path.read_bytes()
     assert [path] == list(path.parent.iterdir())

@@ -1,6 +1,5 @@
 """Transformer Engine: weights in half precision, products of linear layers in FP8."""
 
-import sys
 import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -9,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from autoprec_runner.compiled import holds_compiled
 from autoprec_runner.errors import MissingPackageError, PrecisionError
 from autoprec_runner.precision.base import Precision
 from autoprec_runner.precision.contexts import DefaultDtype, Together
@@ -107,7 +107,7 @@ class TransformerEnginePrecision(Precision):
         Raises:
             PrecisionError: No layer fits, or delayed scaling was asked for by name and the model is compiled.
         """
-        self._is_compiled = self._is_compiled or _holds_compiled(module)
+        self._is_compiled = self._is_compiled or holds_compiled(module)
         self._refuse_delayed_under_compile(compiled=self._is_compiled)
         module = _cast(module, self.weights_dtype)
         keep = self.replace_layers is False or is_converted(module)
@@ -233,11 +233,3 @@ def _cast(module: nn.Module, dtype: torch.dtype) -> nn.Module:
 
 def _mixed(dtype: torch.dtype) -> str:
     return "'16-mixed'" if dtype is torch.float16 else "'bf16-mixed'"
-
-
-def _holds_compiled(module: nn.Module) -> bool:
-    """Return whether a part of a model has been given to `torch.compile`, or compiled in place."""
-    # Without this module loaded, nothing has been compiled; importing it would take seconds.
-    frames = sys.modules.get("torch._dynamo.eval_frame")
-    wrapper = getattr(frames, "OptimizedModule", ())
-    return any("_compiled_call_impl" in each.__dict__ or isinstance(each, wrapper) for each in module.modules())

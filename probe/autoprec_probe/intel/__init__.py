@@ -1,0 +1,1 @@
+"""Intel's accelerators: its GPUs (`xpu` in torch) and Gaudi (`hpu`)."""
