@@ -179,6 +179,8 @@ class Trial(_Record):
     peak_memory_bytes: int | None = None
     """High-water mark of the steps above the process's size before the workload was loaded."""
     memory: MemoryParts | None = None
+    compile_seconds: float | None = None
+    """What compiling took before the steady state: the untimed steps in which programs were compiled."""
     parts: StepParts | None = None
     energy: Energy | None = None
     losses: tuple[float, ...] = ()

@@ -50,6 +50,7 @@ def suggest(
     strategy: Strategy = "single",
     device: "str | torch.device" = "auto",
     devices: int = 1,
+    compile: bool = False,  # noqa: A002 (the name that PyTorch gave it)
     budget: float = 60.0,
     seed: int = 0,
     progress: bool = True,
@@ -64,7 +65,8 @@ def suggest(
         loss: Callable(output, batch) returning a scalar tensor; inferred where it can be.
         optimizer: Callable(params) returning an optimizer; AdamW with PyTorch's defaults otherwise.
         mode: "train" or "inference"; None for the workload's own, or "train".
-        objective: What the best candidate has the most or least of: "throughput", "memory", "energy", "balanced".
+        objective: What the best candidate has the most or least of: "throughput", "memory", "energy", "balanced", or
+            "time-to-loss", which asks how fast a training loss falls.
         max_memory: The most that the steps may take, such as "40GiB", or bytes.
         tolerance: Accepted relative loss gap to fp32 (train, default 0.05) or relative output error (inference, 0.02);
             with a metric, how far that may be from its value in fp32 (0.01).
@@ -74,6 +76,8 @@ def suggest(
         strategy: Who owns the step: "single", "fsdp", "deepspeed" or "xla".
         device: "auto", "cpu", "cuda", or another kind that this machine has.
         devices: Number of processes that share the step of a trial; more than 1 needs "fsdp" or "deepspeed".
+        compile: Whether to try those who survive the first steps a second time, compiled by `torch.compile`. That takes
+            tens of seconds each: give a larger budget.
         budget: Seconds of wall time for the whole study.
         seed: Seeds weights made by a factory, inferred batches and dropout.
         progress: Whether to show progress, where there is a terminal or a notebook to show it.
@@ -115,6 +119,7 @@ def suggest(
                 strategy=strategy,
                 devices=devices,
                 candidates=tried,
+                compile=compile,
                 budget_seconds=float(budget),
                 seed=seed,
             )

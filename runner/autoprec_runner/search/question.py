@@ -34,6 +34,8 @@ class Question:
     """Processes that share the step of a trial."""
     candidates: tuple[Candidate, ...] | None = None
     """What to try; None for everything that makes sense on this machine. The reference `32-true` is always tried."""
+    compile: bool = False
+    """Whether to try those who survive the sprint a second time, compiled."""
     budget_seconds: float = 60.0
     seed: int = 0
     memory_limit_bytes: int | None = None
@@ -56,6 +58,7 @@ class Question:
             self.objective,
             self.constraints.model_dump(),
             [each.model_dump() for each in candidates],
+            self.compile,
             self.budget_seconds,
             self.seed,
             self.memory_limit_bytes,

@@ -76,7 +76,7 @@ class Recorder:
         evidence = session.evidence
         time = _time(contender)
         return Trial(
-            **self._common(contender.support, compile_seconds=evidence.compile_seconds or None),
+            **self._common(contender.support),
             phase=phase,
             status=status,
             reason=reason,
@@ -86,6 +86,7 @@ class Recorder:
             tokens_per_second=_rate(prepared.tokens_per_batch, time),
             peak_memory_bytes=None if contender.candidate.emulate else evidence.peak_memory_bytes,
             memory=_memory(evidence) if not contender.candidate.emulate else None,
+            compile_seconds=evidence.compile_seconds or None,
             parts=evidence.parts,
             energy=energy_per_sample(contender.energy, prepared.batch_size),
             losses=tuple(evidence.losses[:KEPT_LOSSES]),
@@ -96,8 +97,7 @@ class Recorder:
             wall_seconds=session.wall_seconds,
         )
 
-    def _common(self, support: Support, **conditions: float | None) -> dict[str, Any]:
-        known = {name: value for name, value in conditions.items() if value is not None}
+    def _common(self, support: Support) -> dict[str, Any]:
         return {
             "id": uuid.uuid4().hex,
             "study_id": self.study_id,
@@ -108,7 +108,7 @@ class Recorder:
             "mode": self.prepared.mode,
             "support": support.level,
             "software": self.profile.software.packages,
-            "conditions": {**_conditions(self.prepared), **self.surroundings, **known},
+            "conditions": {**_conditions(self.prepared), **self.surroundings},
         }
 
 

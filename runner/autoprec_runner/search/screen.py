@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from autoprec_probe import Candidate, HardwareProfile, Support, known_precisions, matmul_options, support
 from autoprec_probe.candidate import Device, Strategy
 from autoprec_probe.precision import BITSANDBYTES, BUILT_IN
+from autoprec_runner.search.compilers import compilable
 from autoprec_runner.trials.session import Prepared
 
 _LAST = ("64-true",)
@@ -39,10 +40,10 @@ def in_trial_order(
 def judged(candidate: Candidate, profile: HardwareProfile, device: Device) -> Support:
     """Return the support verdict: the probe's for built-in precisions, the plugin's own for third parties'."""
     if candidate.precision in BUILT_IN:
-        return support(candidate, profile, device)
+        return compilable(support(candidate, profile, device), device)
     from autoprec_runner.precision.registry import plugin_class  # noqa: PLC0415 (loads torch, for plugins alone)
 
-    return plugin_class(candidate.precision).supports(candidate, profile, device)
+    return compilable(plugin_class(candidate.precision).supports(candidate, profile, device), device)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -162,7 +162,9 @@ def recording(bench: Bench, contender: Contender, phase: Phase, pace: Pace) -> I
 
 
 def _run_steps(bench: Bench, session: TrialSession, pace: Pace) -> None:
-    first_limit = pace.first_limit() if not session.candidate.emulate else pace.budget_seconds / 2
+    candidate = session.candidate
+    # Neither emulating nor compiling says how slow the format is.
+    first_limit = pace.budget_seconds / 2 if candidate.emulate or candidate.compile else pace.first_limit()
     with _cut_off(pace, first_limit, "first"):
         session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(first_limit))
         session.settle(timeout_seconds=bench.within(first_limit))

@@ -25,6 +25,7 @@ _QUANTIZED_LAYERS = ("autoprec_runner.precision.bitsandbytes.layers",)
 _PRELOAD_XLA = ("torch_xla",)
 """What takes seconds to import, which would otherwise be paid by every trial of such a candidate. Importing torch-xla
 starts no runtime of XLA, which would not survive a fork: that happens in the child."""
+_PRELOAD_COMPILER = ("torch._inductor.compile_fx",)
 _MOST_SETTLING_STEPS = 16
 KEPT_LOSSES = 256
 
@@ -368,6 +369,8 @@ def _same(one: float, other: float) -> bool:
 def _preload(candidate: Candidate) -> tuple[str, ...]:
     if candidate.strategy == "xla":
         return _PRELOAD_XLA
+    if candidate.compile:
+        return _PRELOAD_COMPILER
     return _QUANTIZED_LAYERS if candidate.precision in BITSANDBYTES else ()
 
 

@@ -120,12 +120,15 @@ class Worker:
         """Load the workload, resolve it, set its model up for the candidate; describe it."""
         arguments = self._arguments
         _enter_surroundings(arguments)
+        if self._candidate.compile:
+            _compile_here(arguments["temporary"])
         self._team.join(arguments["device"])
         self._engine = Engine(
             precision=requested_precision(self._candidate, device=arguments["device"]),
             strategy=self._candidate.strategy,
             accelerator=arguments["device"],
             matmul_precision=self._candidate.matmul_precision,
+            compile=self._candidate.compile,
             keep_fp32=self._candidate.keep_fp32,
         )
         self._device = self._engine.device
@@ -183,7 +186,7 @@ class Worker:
     def _counted(self, listener: StepListener) -> tuple[dict[str, Any], int | None]:
         """Run one step under the eye of a counter, which not every model bears: then one without."""
         state = torch.get_rng_state()
-        if self._engine.strategy == "single":
+        if self._engine.strategy == "single" and not self._candidate.compile:
             try:
                 with Operations() as operations:
                     return self._run(1, 0.0, listener, observe=False), operations.count
@@ -202,7 +205,7 @@ class Worker:
         started = time.perf_counter()
         scales: list[float] = []
         random_state = torch.get_rng_state()
-        with observed(self._watched) if observe else nullcontext() as activations:
+        with observed(self._watched, inside=not self._candidate.compile) if observe else nullcontext() as activations:
             while len(seconds) < max_steps and self._team.agree(
                 going_on=not seconds or time.perf_counter() - started < max_seconds,
             ):
@@ -383,6 +386,14 @@ def _enter_surroundings(arguments: dict[str, Any]) -> None:
     os.environ["TMPDIR"] = arguments["temporary"]
     tempfile.tempdir = None
     Path(arguments["temporary"]).mkdir(parents=True, exist_ok=True)
+
+
+def _compile_here(folder: str) -> None:
+    """Let TorchInductor keep what it compiles in a folder that the parent removes, and compile in this process."""
+    from torch._inductor import config  # noqa: PLC0415 (takes seconds, and few candidates need it)
+
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(folder) / "compiled")
+    config.compile_threads = 1
 
 
 def _has_frozen_base(model: torch.nn.Module) -> bool:

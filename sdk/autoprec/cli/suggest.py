@@ -25,6 +25,7 @@ from autoprec_runner.trial import Mode, Objective
 @options.strategy
 @click.option("--devices", type=int, default=1, show_default=True, help="Processes that share the step of a trial.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, …")
+@click.option("--compile", "compiled", is_flag=True, help="Try the survivors compiled, too (torch.compile).")
 @click.option("--budget", type=float, default=60.0, show_default=True, help="Seconds for the whole study.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--fresh", is_flag=True, help="Measure anew even if this question has been answered before.")
@@ -42,6 +43,7 @@ def suggest_command(
     strategy: Strategy,
     devices: int,
     device: str,
+    compiled: bool,
     budget: float,
     seed: int,
     fresh: bool,
@@ -73,6 +75,7 @@ def suggest_command(
         strategy=strategy,
         devices=devices,
         device=device,
+        compile=compiled,
         budget=budget,
         seed=seed,
         fresh=fresh,

@@ -28,6 +28,7 @@ class Evidence:
     energy: Energy | None = None
     parts: StepParts | None = None
     memory: MemoryParts | None = None
+    compile_seconds: float | None = None
     progress: Progress | None = None
     """How fast it learns beside the reference. That of one that was not judged yet is taken to be the same, so that it
     gets its turn; None where losses cannot tell."""
@@ -95,6 +96,7 @@ def _evidence(candidate: Candidate, trials: Sequence[Trial]) -> Evidence:
         stability=judged.stability if judged else None,
         energy=metered.energy if metered else None,
         parts=next((trial.parts for trial in latest_first if trial.parts), None),
+        compile_seconds=next((trial.compile_seconds for trial in latest_first if trial.compile_seconds), None),
         memory=next((trial.memory for trial in latest_first if trial.memory), None),
         sources=tuple(dict.fromkeys(trial.id for trial in used if trial)),
     )

@@ -1,5 +1,6 @@
 """Why an alternative came after the chosen candidate, in one sentence."""
 
+from autoprec_service.policy.compilation import compilation_note
 from autoprec_service.policy.evidence import Evidence
 from autoprec_service.policy.field import Field
 from autoprec_service.policy.ranking import Choice
@@ -12,6 +13,7 @@ def note_on(evidence: Evidence, field: Field) -> str:
     doubt = field.in_doubt.get(evidence.name)
     comparison = _comparison(evidence, field, field.choice) if field.choice else None
     parts = [comparison, doubt] if doubt else [comparison or "not ranked: what the objective asks for was not measured"]
+    parts = [*parts, compilation_note(evidence, field.evidences)]
     return f"{'; '.join(part for part in parts if part)}."
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from autoprec_runner.trial import Objective
 from autoprec_service.formatting import listed, percent, ratio, size
 from autoprec_service.policy.bottlenecks import bottleneck_reasons
+from autoprec_service.policy.compilation import compilation_note
 from autoprec_service.policy.evidence import Evidence
 from autoprec_service.policy.field import Field
 from autoprec_service.policy.ranking import Choice, by_preference
@@ -35,6 +36,8 @@ def _reasons(choice: Choice, field: Field) -> Iterator[str]:
         yield figures
     if memory := _memory(pick, reference):
         yield memory
+    if compiled := compilation_note(pick, field.evidences):
+        yield f"{compiled[0].upper()}{compiled[1:]}."
     yield from bottleneck_reasons(pick, reference)
     if riskier := [each.name for each in choice.tied if each.risk > pick.risk]:
         verb = "is" if len(riskier) == 1 else "are"

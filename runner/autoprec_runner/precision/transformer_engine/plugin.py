@@ -101,6 +101,10 @@ class TransformerEnginePrecision(Precision):
         """The recipe that a training forward runs with."""
         return self._recipes.main
 
+    def expect_compilation(self) -> None:
+        """Leave delayed scaling, which cannot be compiled."""
+        self._is_compiled = True
+
     def convert_module(self, module: nn.Module) -> nn.Module:
         """Cast floating-point parameters and buffers, and replace layers; warn of linear layers that do not fit.
 
