@@ -12,6 +12,7 @@ TrialStatus = Literal["ok", "unstable", "oom", "crashed", "timeout", "unsupporte
 Phase = Literal["screen", "sprint", "race", "verify"]
 Mode = Literal["train", "inference"]
 Objective = Literal["throughput", "memory", "energy", "balanced", "time-to-loss"]
+BatchLimit = Literal["memory", "time", "workload"]
 Bottleneck = Literal["input-bound", "launch-bound"]
 
 
@@ -107,6 +108,18 @@ class Energy(_Record):
     steps: int
 
 
+class LargestBatch(_Record):
+    """The most samples in a batch that a candidate took, made of the user's own by repeating them."""
+
+    batch_size: int
+    samples_per_second: float
+    step_seconds: float
+    """The median of a few steps."""
+    peak_memory_bytes: int
+    limited_by: BatchLimit
+    """Whether more did not fit, were not tried because the budget went on to other things, or do not make a step."""
+
+
 class Check(_Record):
     """One number about a candidate's numerics, with the bound that it is held to."""
 
@@ -178,11 +191,13 @@ class Trial(_Record):
     tokens_per_second: float | None = None
     peak_memory_bytes: int | None = None
     """High-water mark of the steps above the process's size before the workload was loaded."""
-    memory: MemoryParts | None = None
+    memory_parts: MemoryParts | None = None
     compile_seconds: float | None = None
     """What compiling took before the steady state: the untimed steps in which programs were compiled."""
     parts: StepParts | None = None
     energy: Energy | None = None
+    largest_batch: LargestBatch | None = None
+    """Only where it was asked for."""
     losses: tuple[float, ...] = ()
     """The first losses of the run, one a step (train), at most 256."""
     final_loss: float | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from autoprec.arguments import (
     check_budget,
@@ -51,6 +51,7 @@ def suggest(
     device: "str | torch.device" = "auto",
     devices: int = 1,
     compile: bool = False,  # noqa: A002 (the name that PyTorch gave it)
+    batch_size: Literal["max"] | None = None,
     budget: float = 60.0,
     seed: int = 0,
     progress: bool = True,
@@ -78,6 +79,8 @@ def suggest(
         devices: Number of processes that share the step of a trial; more than 1 needs "fsdp" or "deepspeed".
         compile: Whether to try those who survive the first steps a second time, compiled by `torch.compile`. That takes
             tens of seconds each: give a larger budget.
+        batch_size: "max" to find, for each contender, the largest batch within `max_memory`, or the memory there is,
+            made of the given one by repeating its samples along the first axis.
         budget: Seconds of wall time for the whole study.
         seed: Seeds weights made by a factory, inferred batches and dropout.
         progress: Whether to show progress, where there is a terminal or a notebook to show it.
@@ -97,6 +100,7 @@ def suggest(
     check_choice("objective", objective, get_args(Objective))
     check_choice("mode", "train" if mode is None else mode, get_args(Mode))
     check_choice("strategy", strategy, STRATEGIES)
+    check_choice("batch_size", "max" if batch_size is None else batch_size, ["max"])
     check_devices(devices, strategy)
     check_budget(budget)
     check_tolerance(tolerance)
@@ -120,6 +124,7 @@ def suggest(
                 devices=devices,
                 candidates=tried,
                 compile=compile,
+                batch_size=batch_size,
                 budget_seconds=float(budget),
                 seed=seed,
             )

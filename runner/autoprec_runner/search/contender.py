@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from autoprec_probe.candidate import Candidate
 from autoprec_probe.support import Support
+from autoprec_runner.trial import LargestBatch
 from autoprec_runner.trials.energy import RoundEnergy
 from autoprec_runner.trials.session import TrialSession
 
@@ -16,6 +17,9 @@ class Contender:
     session: TrialSession
     energy: list[RoundEnergy] = field(default_factory=list)
     """What the rounds of its race took, where a meter tells."""
+
+    largest_batch: LargestBatch | None = None
+    """Where it was asked for and found."""
 
     @property
     def candidate(self) -> Candidate:

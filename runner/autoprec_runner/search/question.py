@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
+from typing import Literal
 
 from autoprec_probe.candidate import Candidate, Device, Strategy
 from autoprec_probe.profile import HardwareProfile
@@ -36,6 +37,8 @@ class Question:
     """What to try; None for everything that makes sense on this machine. The reference `32-true` is always tried."""
     compile: bool = False
     """Whether to try those who survive the sprint a second time, compiled."""
+    batch_size: Literal["max"] | None = None
+    """Whether to find the largest batch of each contender; None leaves batches as they are."""
     budget_seconds: float = 60.0
     seed: int = 0
     memory_limit_bytes: int | None = None
@@ -59,6 +62,7 @@ class Question:
             self.constraints.model_dump(),
             [each.model_dump() for each in candidates],
             self.compile,
+            self.batch_size,
             self.budget_seconds,
             self.seed,
             self.memory_limit_bytes,

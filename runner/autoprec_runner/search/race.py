@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
+from autoprec_runner.search.largest import find_largest_batches
 from autoprec_runner.search.sprint import MAX_STEPS, Pace, recording, set_up
 from autoprec_runner.search.watch import Watch
 from autoprec_runner.trial import Objective
@@ -70,6 +71,8 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
         if decided or not running or not bench.budget.left_until(RACE_ENDS_AT):
             break
     bench.recorder = bench.records().under(watch.conditions())
+    if bench.question.batch_size == "max":
+        find_largest_batches(bench, field, pace)
     for contender in field:
         bench.record(bench.records().measured(contender, "race"))
     return list(field)
@@ -89,6 +92,8 @@ def awaken(bench: Bench, contender: Contender, pace: Pace) -> TrialSession:
         limit = max(2 * (before.first_step_seconds or 0.0), pace.first_limit())
         session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(limit))
         session.settle(timeout_seconds=bench.within(limit))
+        # Compiled once already, programs may come from a cache.
+        session.evidence.compile_seconds = max(before.compile_seconds, session.evidence.compile_seconds)
     return contender.session
 
 

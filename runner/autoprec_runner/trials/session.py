@@ -104,6 +104,15 @@ class Held(BaseModel):
     optimizer_bytes: int | None = None
 
 
+class Enlarged(BaseModel):
+    """What steps on an enlarged batch took."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step_seconds: float
+    peak_memory_bytes: int
+
+
 @dataclass(kw_only=True)
 class Evidence:
     """Everything that the steps of a trial have shown so far."""
@@ -260,6 +269,10 @@ class TrialSession:
         self.evidence.parts = parts.model_copy(update={"bottleneck": bottleneck(parts)})
         self.evidence.held = Held.model_validate(answer["memory"])
 
+    def enlarge(self, *, factor: int, steps: int, timeout_seconds: float) -> Enlarged:
+        """Have the child repeat the samples of its batches, and run steps on them that are no part of the evidence."""
+        return Enlarged.model_validate(self._ask({"op": "enlarge", "factor": factor, "steps": steps}, timeout_seconds))
+
     def save_outputs(self, path: str, *, timeout_seconds: float) -> bool:
         """Have the child write the outputs of every batch to a file; return whether none holds NaN."""
         return bool(self._ask({"op": "save_outputs", "path": path}, timeout_seconds)["numbers"])
@@ -394,6 +407,7 @@ def _joined(before: Activations, after: Activations) -> Activations:
 __all__ = [
     "KEPT_LOSSES",
     "Activations",
+    "Enlarged",
     "Evidence",
     "Held",
     "Prepared",

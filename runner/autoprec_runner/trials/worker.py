@@ -1,6 +1,7 @@
 """The child's side of a trial: sets the workload up once, then runs steps as it is asked to."""
 
 import json
+import math
 import os
 import random
 import re
@@ -13,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +37,7 @@ from autoprec_runner.trials.split import Operations, Scales, Stopwatch, start_se
 from autoprec_runner.trials.team import Team
 from autoprec_runner.trials.trace import departures, traced
 from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
+from autoprec_runner.workload.enlarge import enlarged
 from autoprec_runner.workload.source import WorkloadSource
 from autoprec_runner.workload.task import resolve
 
@@ -182,6 +185,18 @@ class Worker:
             },
             "memory": scales.summary(),
         }
+
+    def enlarge(self, factor: int, steps: int) -> dict[str, Any]:
+        """Run steps on batches of so many times the samples; the first one, which is not timed, warms up."""
+        task = self._task
+        assert task.batch_size is not None, "only asked for where batches have a size"
+        self._batches = []  # both at once might not fit
+        self._memory.reset()
+        self._batches = [
+            move_to_device(enlarged(batch, factor, rows=task.batch_size), self._device) for batch in task.batches
+        ]
+        answer = self._run(1 + steps, math.inf, _NOBODY, observe=False)
+        return {"step_seconds": median(answer["seconds"][1:]), "peak_memory_bytes": answer["peak_memory_bytes"]}
 
     def _counted(self, listener: StepListener) -> tuple[dict[str, Any], int | None]:
         """Run one step under the eye of a counter, which not every model bears: then one without."""

@@ -27,7 +27,7 @@ class Evidence:
     stability: Stability | None
     energy: Energy | None = None
     parts: StepParts | None = None
-    memory: MemoryParts | None = None
+    memory_parts: MemoryParts | None = None
     compile_seconds: float | None = None
     progress: Progress | None = None
     """How fast it learns beside the reference. That of one that was not judged yet is taken to be the same, so that it
@@ -97,7 +97,7 @@ def _evidence(candidate: Candidate, trials: Sequence[Trial]) -> Evidence:
         energy=metered.energy if metered else None,
         parts=next((trial.parts for trial in latest_first if trial.parts), None),
         compile_seconds=next((trial.compile_seconds for trial in latest_first if trial.compile_seconds), None),
-        memory=next((trial.memory for trial in latest_first if trial.memory), None),
+        memory_parts=next((trial.memory_parts for trial in latest_first if trial.memory_parts), None),
         sources=tuple(dict.fromkeys(trial.id for trial in used if trial)),
     )
 

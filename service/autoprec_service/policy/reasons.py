@@ -8,10 +8,13 @@ from autoprec_service.policy.bottlenecks import bottleneck_reasons
 from autoprec_service.policy.compilation import compilation_note
 from autoprec_service.policy.evidence import Evidence
 from autoprec_service.policy.field import Field
+from autoprec_service.policy.largest import largest_batch_note
 from autoprec_service.policy.ranking import Choice, by_preference
 from autoprec_service.policy.ratios import is_noise, memory_ratio, speedup
 from autoprec_service.policy.scores import CRITERIA, NOISE, told_memory, told_time, within_noise
 from autoprec_service.policy.surroundings import disturbances
+
+_MOSTLY_STANDING = 0.5
 
 _BETTER: dict[Objective, str] = {
     "throughput": "faster",
@@ -36,8 +39,8 @@ def _reasons(choice: Choice, field: Field) -> Iterator[str]:
         yield figures
     if memory := _memory(pick, reference):
         yield memory
-    if compiled := compilation_note(pick, field.evidences):
-        yield f"{compiled[0].upper()}{compiled[1:]}."
+    told = (compilation_note(pick, field.evidences), largest_batch_note(pick))
+    yield from (f"{each[0].upper()}{each[1:]}." for each in told if each)
     yield from bottleneck_reasons(pick, reference)
     if riskier := [each.name for each in choice.tied if each.risk > pick.risk]:
         verb = "is" if len(riskier) == 1 else "are"
@@ -127,9 +130,11 @@ def _memory(pick: Evidence, reference: Evidence | None) -> str | None:
 
 def _standing(pick: Evidence) -> str:
     """Say what part of the memory a mixed precision leaves as it is, where it saved nothing."""
-    if pick.memory is None or not pick.candidate.precision.endswith("-mixed") or not pick.peak_memory_bytes:
+    if pick.memory_parts is None or not pick.candidate.precision.endswith("-mixed") or not pick.peak_memory_bytes:
         return ""
-    share = min(1.0, pick.memory.standing_bytes / pick.peak_memory_bytes)
+    share = min(1.0, pick.memory_parts.standing_bytes / pick.peak_memory_bytes)
+    if share < _MOSTLY_STANDING:
+        return ""
     return (
         f" Of it, {percent(share)} are weights, gradients and optimizer state, which a mixed precision keeps in fp32."
     )

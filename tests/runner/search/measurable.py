@@ -60,6 +60,18 @@ def leaks_in_fp16() -> Workload:
     return _trained(Leaking(torch.float16), torch.randn(4, WIDTH))
 
 
+def has_a_fixed_batch() -> Workload:
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(4, 1))  # one for each sample
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x * self.scale
+
+    return _trained(Fixed(), torch.randn(4, WIDTH))
+
+
 def starves() -> Workload:
     def batches() -> Iterator[Tensor]:
         while True:

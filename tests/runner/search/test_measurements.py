@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from autoprec_probe.testing import FakeReader
 from autoprec_runner.isolation.forkserver import shared_forkserver
 from autoprec_runner.search.conduct import conduct
 from autoprec_runner.search.question import Question
+from autoprec_runner.study import Constraints
 from autoprec_runner.trial import Check, Objective, Phase, Trial
 from autoprec_runner.workload.factory import FactorySource
 from autoprec_service.policy import preference, recommend
@@ -41,7 +43,11 @@ def ask(ledger: Store, profile: HardwareProfile) -> Ask:
     shared_forkserver().is_ready_within(60)
 
     def asked(
-        factory: str, *precisions: str, objective: Objective = "throughput", reader: Reader | None = None
+        factory: str,
+        *precisions: str,
+        objective: Objective = "throughput",
+        reader: Reader | None = None,
+        **options: Any,
     ) -> Found:
         question = Question(
             source=FactorySource(f"{Path(__file__).with_name('measurable.py')}:{factory}").to_json(),
@@ -50,6 +56,7 @@ def ask(ledger: Store, profile: HardwareProfile) -> Ask:
             candidates=tuple(Candidate(precision=each) for each in precisions),
             budget_seconds=BUDGET_SECONDS,
             objective=objective,
+            **options,
         )
         trials = conduct(question, ledger, preference, reader=reader).trials
         return Found(trials=trials, answer=recommend(trials, objective=objective, constraints=question.constraints))
@@ -82,10 +89,10 @@ def test_the_parts_of_a_training_step_and_of_its_memory_are_recorded(ask: Ask) -
     assert all(share >= 0 for share in trial.parts.shares.values())
     assert trial.parts.operations is not None
     assert trial.parts.operations > 10
-    assert trial.memory is not None
+    assert trial.memory_parts is not None
     numbers = 64 * 512 + 512 + 512 * 64 + 64
-    assert (4 * numbers, 4 * numbers) == (trial.memory.weights_bytes, trial.memory.gradients_bytes)
-    assert trial.memory.optimizer_bytes == pytest.approx(8 * numbers, rel=0.01)  # AdamW has two moments
+    assert (4 * numbers, 4 * numbers) == (trial.memory_parts.weights_bytes, trial.memory_parts.gradients_bytes)
+    assert trial.memory_parts.optimizer_bytes == pytest.approx(8 * numbers, rel=0.01)  # AdamW has two moments
 
 
 def test_memory_that_grows_in_one_precision_is_told_of_it(ask: Ask) -> None:
@@ -149,3 +156,25 @@ def test_under_time_to_loss_who_follows_the_reference_in_less_time_wins(ask: Ask
     found = ask("leaks_in_fp16", "bf16-mixed", objective="time-to-loss")
     assert "bf16-mixed" == found.answer.precision
     assert any("for a reference step's progress" in each for each in found.answer.reasons)
+
+
+def test_the_largest_batch_of_each_contender_keeps_within_max_memory(ask: Ask) -> None:
+    limit = 32 * 2**20
+    found = ask("plain", batch_size="max", constraints=Constraints(max_memory_bytes=limit))
+    largest = found.of("32-true", "race").largest_batch
+    assert largest is not None
+    assert ("memory", 0) == (largest.limited_by, largest.batch_size % 32)
+    assert largest.batch_size > 32
+    assert largest.peak_memory_bytes <= limit
+    assert pytest.approx(largest.batch_size / largest.step_seconds) == largest.samples_per_second
+    assert any(f"{largest.batch_size:,} samples" in each for each in found.answer.reasons)
+
+
+def test_a_batch_that_cannot_be_larger_stays_what_it_is(ask: Ask) -> None:
+    largest = ask("has_a_fixed_batch", batch_size="max").of("32-true", "race").largest_batch
+    assert largest is not None
+    assert (4, "workload") == (largest.batch_size, largest.limited_by)
+
+
+def test_nobody_enlarges_a_batch_unasked(ask: Ask) -> None:
+    assert ask("plain").of("32-true", "race").largest_batch is None

@@ -112,7 +112,7 @@ def test_memory_that_a_mixed_precision_leaves_as_it_is_is_told() -> None:
     memory = MemoryParts(weights_bytes=2**28, gradients_bytes=2**28, optimizer_bytes=2**28, rest_bytes=2**28)
     answer = ask(
         make_trial(),
-        make_trial("bf16-mixed", seconds=0.5).model_copy(update={"memory": memory}),
+        make_trial("bf16-mixed", seconds=0.5, memory_parts=memory),
         objective="throughput",
     )
     assert any("75.0 % are weights, gradients and optimizer state" in each for each in answer.reasons)
