@@ -195,6 +195,7 @@ class Trial(_Record):
     compile_seconds: float | None = None
     """What compiling took before the steady state: the untimed steps in which programs were compiled."""
     parts: StepParts | None = None
+    """None before the race, under XLA, and where steps are too long for the budget."""
     energy: Energy | None = None
     largest_batch: LargestBatch | None = None
     """Only where it was asked for."""

@@ -24,6 +24,8 @@ _COLD_STEPS = 1
 _FEWEST_WARM_STEPS = 3
 _SPLIT_STEPS = 5
 """Steps in which the parts of a step are timed, once a contender."""
+_FEWEST_SPLIT_STEPS, _SPLIT_SHARE = 3, 0.03
+"""So many steps it takes at least, which may cost this share of the budget."""
 
 
 def score(evidence: Evidence, objective: Objective) -> float:
@@ -108,10 +110,18 @@ def _round(bench: Bench, contender: Contender, pace: Pace, watch: Watch) -> bool
         if len(rounds[-1]) > _FEWEST_WARM_STEPS:
             # While the others ran, this one's data left the caches.
             rounds[-1] = rounds[-1][_COLD_STEPS:]
-        # XLA would compile other programs if their results were waited for in between.
-        if session.evidence.parts is None and contender.candidate.strategy != "xla":
+        if session.evidence.parts is None and _may_split(bench, contender):
             session.split(max_steps=_SPLIT_STEPS, max_seconds=_ROUND_SECONDS, timeout_seconds=bench.within(2 * limit))
     return went.well
+
+
+def _may_split(bench: Bench, contender: Contender) -> bool:
+    """Return whether the parts of a step can be timed: steps are short, and can be waited for in between.
+
+    Under XLA, that would compile other programs.
+    """
+    cost = _FEWEST_SPLIT_STEPS * contender.session.evidence.typical_seconds
+    return contender.candidate.strategy != "xla" and cost <= _SPLIT_SHARE * bench.question.budget_seconds
 
 
 def _still_in_it(running: Sequence[Contender]) -> list[Contender]:

@@ -67,7 +67,7 @@ class Stopwatch(StepListener):
         self._last = now
 
 
-class Scales(StepListener):
+class Weigher(StepListener):
     """Weighs what a training step holds for longer than an operation: weights, gradients, optimizer state, in bytes."""
 
     def __init__(self, model: nn.Module, optimizer: Optimizer | None) -> None:

@@ -33,7 +33,7 @@ from autoprec_runner.trials.failure import shortened
 from autoprec_runner.trials.memory import MemoryMeter
 from autoprec_runner.trials.moments import StepListener
 from autoprec_runner.trials.observe import observed
-from autoprec_runner.trials.split import Operations, Scales, Stopwatch, start_seconds
+from autoprec_runner.trials.split import Operations, Stopwatch, Weigher, start_seconds
 from autoprec_runner.trials.team import Team
 from autoprec_runner.trials.trace import departures, traced
 from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
@@ -173,9 +173,9 @@ class Worker:
 
     def split(self, max_steps: int, max_seconds: float) -> dict[str, Any]:
         """Run steps whose parts are timed, and one whose operations are counted; weigh what they hold."""
-        stopwatch, scales = Stopwatch(self._engine.synchronize), Scales(self._watched, self._optimizer)
+        stopwatch, weigher = Stopwatch(self._engine.synchronize), Weigher(self._watched, self._optimizer)
         answer = self._run(max_steps, max_seconds, stopwatch, observe=False)
-        counted, operations = self._counted(scales)
+        counted, operations = self._counted(weigher)
         return {
             "runs": [answer, counted],
             "parts": {
@@ -183,7 +183,7 @@ class Worker:
                 "operations": operations,
                 "start_seconds": start_seconds(self._device, training=self._optimizer is not None),
             },
-            "memory": scales.summary(),
+            "memory": weigher.summary(),
         }
 
     def enlarge(self, factor: int, steps: int) -> dict[str, Any]:

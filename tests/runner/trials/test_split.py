@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from autoprec_runner.trials.moments import StepListener
-from autoprec_runner.trials.split import Operations, Scales, Stopwatch, start_seconds
+from autoprec_runner.trials.split import Operations, Stopwatch, Weigher, start_seconds
 
 
 def ticking(*seconds: float) -> Iterator[float]:
@@ -60,22 +60,22 @@ def test_inference_has_no_backward_pass_and_no_update() -> None:
 
 def test_weights_gradients_and_optimizer_state_are_weighed_while_they_are_there(model: nn.Module) -> None:
     optimizer = torch.optim.Adam(model.parameters())
-    scales = Scales(model, optimizer)
-    a_step(scales, model, optimizer)
+    weigher = Weigher(model, optimizer)
+    a_step(weigher, model, optimizer)
     numbers = 4 * 3 + 3
     expected = {
         "weights_bytes": 4 * numbers,
         "gradients_bytes": 4 * numbers,
         "optimizer_bytes": 2 * 4 * numbers + 2 * 4,  # two moments each, and for both tensors the number of its step
     }
-    assert expected == scales.summary()
+    assert expected == weigher.summary()
 
 
 def test_what_is_not_there_is_unknown_and_shared_weights_count_once() -> None:
     layer = nn.Linear(4, 4, bias=False)
     twice = nn.Sequential(layer, nn.Linear(4, 4, bias=False))
     twice[1].weight = layer.weight
-    assert {"weights_bytes": 64, "gradients_bytes": None, "optimizer_bytes": None} == Scales(twice, None).summary()
+    assert {"weights_bytes": 64, "gradients_bytes": None, "optimizer_bytes": None} == Weigher(twice, None).summary()
 
 
 def test_operations_of_the_backward_pass_are_counted_too() -> None:
