@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXAMPLE ?= examples/char_transformer.py:workload
 BUDGET ?= 60
+# A third party's precision, so that tests see one: it needs torchao, which leaves torch as it is.
+PLUGIN = examples/torchao_float8
 # Without compiling anything, and with the torch that is there: its tests are skipped where it is missing.
 DEEPSPEED = DS_BUILD_OPS=0 $(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation deepspeed
 
@@ -54,8 +56,8 @@ clean:  ## remove the virtual environment and every cache
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[examples,service,torch]'
 	@touch $@
 
-.venv/dev: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+.venv/dev: .venv/bin/python pyproject.toml constraints.txt $(PLUGIN)/pyproject.toml
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' --editable $(PLUGIN)
 	$(if $(filter Linux,$(shell uname)),$(DEEPSPEED))
 	@touch $@ .venv/demo
 

@@ -26,7 +26,7 @@ class Candidate(BaseModel):
     precision: Annotated[str, type_checked]
     strategy: Strategy = "single"
     matmul_precision: MatmulPrecision = "highest"
-    """What `torch.set_float32_matmul_precision` is set to: TF32 on Ampere and later, bf16 inside oneDNN on a CPU."""
+    """What `torch.set_float32_matmul_precision` is set to: TF32 on Ampere and later; on a CPU, oneDNN may use bf16."""
     keep_fp32: tuple[str, ...] = ()
     """Qualified names of modules that stay in float32 while the model around them runs in half precision."""
     compile: bool = False

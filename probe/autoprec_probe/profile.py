@@ -131,7 +131,8 @@ class MeasuredRate(_Fact):
     """What a device was measured to reach, as opposed to what its flags promise."""
 
     device: Device
-    operation: Literal["matmul", "copy"]
+    operation: Literal["matmul", "copy", "launch"]
+    """A product of large matrices, a copy, or a product so small that its time is what starting it takes."""
     dtype: str
     """torch's name without its prefix, such as `bfloat16`."""
     matmul_precision: MatmulPrecision = "highest"
@@ -140,6 +141,10 @@ class MeasuredRate(_Fact):
     """10^12 multiplications and additions a second, for a product."""
     gbytes_per_second: float | None = None
     """10^9 bytes read and written a second, for a copy."""
+    touched_bytes: int | None = None
+    """The memory that a copy or a launch went through: what fits into a cache is copied faster."""
+    seconds: float | None = None
+    """How long it takes to start an operation, for a launch."""
     error: str | None = None
     """Why there is no rate: it was cut off, or torch refused."""
 

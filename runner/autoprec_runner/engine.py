@@ -202,14 +202,14 @@ class Engine:
         """Return a context in which tensors are created on the device and in the dtype of this precision."""
         return InitContext(self._device, self._plugin.tensor_init_context)
 
-    def backward(self, loss: Tensor, model: nn.Module | None = None, **kwargs: Any) -> None:
-        """Compute gradients of `loss`, scaled where the precision needs it; `kwargs` go to `Tensor.backward`."""
+    def backward(self, loss: Tensor, *args: Any, model: nn.Module | None = None, **kwargs: Any) -> None:
+        """Compute gradients of `loss`, scaled where the precision needs it; the rest goes to `Tensor.backward`."""
         model = self._strategy.stepper(model)
         if self._matmul_precision is None:
-            self._plugin.backward(loss, model, **kwargs)
+            self._plugin.backward(loss, model, *args, **kwargs)
             return
         with Float32Matmul(self._matmul_precision, nullcontext()):
-            self._plugin.backward(loss, model, **kwargs)
+            self._plugin.backward(loss, model, *args, **kwargs)
 
     def clip_gradients(
         self,

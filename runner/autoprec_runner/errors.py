@@ -2,11 +2,13 @@
 
 RunnerError
 ├── PrecisionError      a precision, plugin or option that cannot be honoured as asked
-│   └── MissingPackageError   the package that a precision needs is not installed; also a ModuleNotFoundError
+│   ├── MissingPackageError   the package that a precision needs is not installed; also a ModuleNotFoundError
+│   └── IncompatibleError     an optimizer, a model or a moment that a precision cannot work with
 ├── WorkloadError       the user's model, batch, loss or factory does not make a step
 ├── TrialError          a child process did not do what its parent asked
 ├── StudyError          a study that cannot be planned as asked
-└── RuleError           a rule of the doctor that is not known, or cannot be registered
+├── RuleError           a rule of the doctor that is not known, or cannot be registered
+└── PredictionError     too little is known of a machine to predict anything for it
 """
 
 
@@ -20,6 +22,13 @@ class PrecisionError(RunnerError, ValueError):
 
 class MissingPackageError(PrecisionError, ModuleNotFoundError):
     """The package that a precision needs is not installed; the message has the command that installs it."""
+
+
+class IncompatibleError(PrecisionError, TypeError, RuntimeError):
+    """An optimizer, a model or a moment that a precision cannot work with: a closure under a gradient scaler, say.
+
+    It is the TypeError or RuntimeError, too, that torch and Lightning Fabric raise in its place.
+    """
 
 
 class WorkloadError(RunnerError, ValueError):
@@ -36,3 +45,7 @@ class StudyError(RunnerError, ValueError):
 
 class RuleError(RunnerError, ValueError):
     """A rule of the doctor that is not known, or cannot be registered."""
+
+
+class PredictionError(RunnerError, ValueError):
+    """Too little is known of a machine to predict anything for it; the message says what is missing."""

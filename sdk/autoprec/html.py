@@ -7,7 +7,7 @@ from html import escape
 
 from autoprec.findings import summary
 from autoprec.recommendation import Recommendation
-from autoprec.rows import HEADINGS, LEGEND, Row, is_marked, rows
+from autoprec.rows import LEGEND, Row, headings, is_marked, rows
 
 _CELL = "style='text-align:left;vertical-align:top;padding:2px 8px'"
 
@@ -22,7 +22,7 @@ def page(recommendation: Recommendation) -> str:
     found = f"<p>What the doctor says:</p>{_list(told)}" if told else ""
     return (
         f"<div style='overflow-x:auto'>{_headline(recommendation)}{_list(recommendation.reasons)}"
-        f"{_table(rows(recommendation))}{legend}{found}{assumed}</div>"
+        f"{_table(rows(recommendation), headings(recommendation))}{legend}{found}{assumed}</div>"
     )
 
 
@@ -37,10 +37,10 @@ def _headline(recommendation: Recommendation) -> str:
     return f"<p>Recommended precision: <b><code>{escape(str(recommendation.candidate))}</code></b> ({details})</p>"
 
 
-def _table(found: list[Row]) -> str:
+def _table(found: list[Row], titles: tuple[str, ...]) -> str:
     if not found:
         return ""
-    heads = "".join(f"<th {_CELL}>{heading}</th>" for heading in (*HEADINGS, "why not"))
+    heads = "".join(f"<th {_CELL}>{heading}</th>" for heading in (*titles, "why not"))
     body = "".join(_row(row) for row in found)
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 

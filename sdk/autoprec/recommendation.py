@@ -7,6 +7,7 @@ from autoprec import exports
 from autoprec.exports import ExportError
 from autoprec_probe.candidate import Candidate, Device
 from autoprec_runner.doctor.finding import Finding
+from autoprec_runner.prediction.prediction import Prediction
 from autoprec_runner.study import Study
 from autoprec_runner.trial import Trial
 
@@ -22,6 +23,8 @@ class Recommendation(policy.Recommendation):
     study: Study | None = None
     trials: tuple[Trial, ...] = ()
     """Every trial of the study, in the order in which they were finished."""
+    predictions: tuple[Prediction, ...] = ()
+    """What was predicted of every candidate, where the answer does not rest on trials."""
     assumptions: tuple[str, ...] = ()
     """What was inferred of the workload because it was not given."""
     interrupted: bool = False

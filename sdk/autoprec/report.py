@@ -11,7 +11,7 @@ from rich.text import Text
 from autoprec.findings import summary
 from autoprec.paragraph import Paragraph
 from autoprec.recommendation import Recommendation
-from autoprec.rows import HEADINGS, LEGEND, Row, is_marked, notes, rows
+from autoprec.rows import LEGEND, Row, headings, is_marked, notes, rows
 from autoprec_service.formatting import listed
 
 _RIGHT = {"step time", "memory"}
@@ -40,7 +40,7 @@ class Report(JupyterMixin):
             names = listed([str(each) for each in recommendation.untried])
             yield Paragraph(Text(f"Not tried yet: {names}. Ask again to go on."))
         if found:
-            yield from (Text(), _table(found))
+            yield from (Text(), _table(found, headings(recommendation)))
         if is_marked(recommendation):
             yield Text(LEGEND, style="dim")
         if why := notes(found):
@@ -63,9 +63,9 @@ def _headline(recommendation: Recommendation) -> Iterator[Text]:
         yield Text(", ".join(recommendation.circumstances), style="dim")
 
 
-def _table(found: list[Row]) -> Table:
+def _table(found: list[Row], titles: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in HEADINGS:
+    for heading in titles:
         # A candidate's name wraps where the terminal is narrow; a figure never does.
         is_name = heading == "candidate"
         table.add_column(heading, justify="right" if heading in _RIGHT else "left", no_wrap=not is_name)

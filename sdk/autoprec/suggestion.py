@@ -9,15 +9,18 @@ from autoprec.arguments import (
     check_budget,
     check_choice,
     check_devices,
+    check_predictable,
     check_seed,
     check_tolerance,
     chosen_candidates,
     chosen_device,
 )
+from autoprec.machine import this_machine
+from autoprec.prediction import predicted
 from autoprec.progress import choose_progress
 from autoprec.recommendation import Recommendation
 from autoprec.sizes import parse_bytes
-from autoprec_probe import Candidate, probe
+from autoprec_probe import Candidate
 from autoprec_probe.candidate import Device, Strategy
 from autoprec_runner.errors import StudyError
 from autoprec_runner.search.conduct import Outcome, conduct
@@ -57,8 +60,11 @@ def suggest(
     progress: bool = True,
     store: str | Path | Store | None = None,
     fresh: bool = False,
+    hardware: str | None = None,
 ) -> Recommendation:
     """Recommend the precision to train or serve a model with on this machine, from trials of the model itself.
+
+    With `hardware` nothing is tried: the answer for that machine is predicted, says so, and is trusted less.
 
     Args:
         model: A module, a LightningModule, a Hugging Face model, a Workload, or "file.py:factory" / "pkg.mod:factory".
@@ -87,6 +93,8 @@ def suggest(
         store: Where trials are kept: a path, an SQLAlchemy URL or an open store. Default: `AUTOPREC_DB`, else the
             user's data folder.
         fresh: Measure anew even if this question has been answered before.
+        hardware: The hardware key of a machine that is not at hand, such as "nvidia-h100-80gb-hbm3" or
+            "cpu-x86-amx_bf16-32c", to predict the answer for. `device`, `store` and `fresh` do not apply then.
 
     Returns:
         The recommendation. It is falsy if no candidate qualifies; its reasons say why.
@@ -96,6 +104,8 @@ def suggest(
         WorkloadError: Model, batch, loss or factory do not make a step.
         UnknownPrecisionError: A candidate is not a precision.
         StoreError: The store cannot be used.
+        CatalogError: No machine is known by the hardware key; the message names the nearest.
+        PredictionError: Too little is known of how fast that machine is.
     """
     check_choice("objective", objective, get_args(Objective))
     check_choice("mode", "train" if mode is None else mode, get_args(Mode))
@@ -108,7 +118,21 @@ def suggest(
     tried = chosen_candidates(candidates, strategy)
     max_bytes = None if max_memory is None else parse_bytes(max_memory)
     workload = _workload(model, mode, batch=batch, loss=loss, optimizer=optimizer, metric=metric)
-    profile = probe()
+    constraints = Constraints(max_memory_bytes=max_bytes, tolerance=tolerance)
+    if hardware is not None:
+        check_predictable(strategy, compile=compile, batch_size=batch_size)
+        with TemporaryDirectory(prefix="autoprec-") as folder:
+            return predicted(
+                _source(workload, Path(folder)),
+                hardware,
+                mode=mode,
+                objective=objective,
+                constraints=constraints,
+                candidates=tried,
+                seed=seed,
+                budget_seconds=float(budget),
+            )
+    profile = this_machine()
     chosen = chosen_device(device, profile)
     opened = store if isinstance(store, Store) else open_store(store)
     try:
@@ -119,7 +143,7 @@ def suggest(
                 device=chosen,
                 mode=mode,
                 objective=objective,
-                constraints=Constraints(max_memory_bytes=max_bytes, tolerance=tolerance),
+                constraints=constraints,
                 strategy=strategy,
                 devices=devices,
                 candidates=tried,

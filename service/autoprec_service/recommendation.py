@@ -23,14 +23,15 @@ class Ratio(_Part):
 
 
 class Alternative(_Part):
-    """A candidate that ran and was not chosen; where it was not verified, the note says so."""
+    """A candidate that ran, or was predicted, and was not chosen; where it was not verified, the note says so."""
 
     candidate: Candidate
     speedup: Ratio | None = None
     memory_ratio: float | None = None
     note: str
     """Why it came after the chosen one, in one sentence."""
-    trial_id: str
+    trial_id: str | None = None
+    """None where it was predicted, without a trial."""
 
 
 class Rejected(_Part):
@@ -40,7 +41,8 @@ class Rejected(_Part):
     status: TrialStatus
     reason: str
     remedy: str | None = None
-    trial_id: str
+    trial_id: str | None = None
+    """None where it was judged without a trial."""
 
 
 class Recommendation(_Part):

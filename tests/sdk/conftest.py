@@ -157,8 +157,9 @@ def asked(autoprec_command: Callable[..., Done], question: tuple[str, ...]) -> D
 
 @pytest.fixture(autouse=True)
 def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test touches the store of whoever runs the tests."""
+    """No test touches the store, or the measured rates, of whoever runs the tests."""
     monkeypatch.setenv("AUTOPREC_DB", str(tmp_path / "autoprec.db"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 

@@ -22,8 +22,9 @@ class Precision:
     A subclass sets `precision` and overrides the hooks in which it differs. The contract, which
     `autoprec_runner.testing.PrecisionContract` checks:
 
-    - `convert_module` changes floating-point parameters and buffers only, in place where it can; parameter sharing,
-      hooks, train/eval mode and `requires_grad` stay as they were. Converting twice changes nothing.
+    - `convert_module` changes floating-point parameters and buffers only, in place where it can; names, parameters,
+      sharing of parameters, buffers and layers, hooks, train/eval mode and `requires_grad` stay as they were, also in a
+      model that is one layer. Converting twice changes nothing.
     - `convert_input` and `convert_output` accept any data, never modify it, and return it as the same object where
       there is nothing to convert.
     - contexts restore what was there when they were entered, also after an exception, and can be nested.
@@ -104,11 +105,11 @@ class Precision:
         """Return what backward starts from, given the loss."""
         return tensor
 
-    def backward(self, tensor: Tensor, module: nn.Module | None = None, *args: Any, **kwargs: Any) -> None:
+    def backward(self, tensor: Tensor, model: nn.Module | None = None, *args: Any, **kwargs: Any) -> None:
         """Run backward from the loss `tensor` between the two hooks; further arguments go to `Tensor.backward`."""
-        start = self.pre_backward(tensor, module)
+        start = self.pre_backward(tensor, model)
         start.backward(*args, **kwargs)  # type: ignore[no-untyped-call]
-        self.post_backward(tensor, module)
+        self.post_backward(tensor, model)
 
     def post_backward(self, tensor: Tensor, module: nn.Module | None = None) -> Tensor:  # noqa: ARG002 (for subclasses)
         """Take note that the gradients of the loss `tensor` are there; returns the loss."""

@@ -1,26 +1,16 @@
 """Precision under DeepSpeed: its own sections for the dtype, its own steps, scaling and clipping."""
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from autoprec_probe.errors import UnknownPrecisionError
-from autoprec_probe.precision import canonical_precision
-from autoprec_runner.errors import PrecisionError
-from autoprec_runner.precision.base import Closure, Precision
-from autoprec_runner.precision.contexts import DefaultDtype
+from autoprec_runner.errors import IncompatibleError, PrecisionError
+from autoprec_runner.precision.base import Closure
 from autoprec_runner.precision.conversion import cast_floating
+from autoprec_runner.precision.distributed import COMPUTE_DTYPES, DistributedPrecision, canonical_or_given
 
-_COMPUTE = {
-    "32-true": torch.float32,
-    "bf16-mixed": torch.bfloat16,
-    "16-mixed": torch.float16,
-    "bf16-true": torch.bfloat16,
-    "16-true": torch.float16,
-}
 _SECTIONS: dict[str, dict[str, Any]] = {
     "32-true": {},
     "bf16-mixed": {"torch_autocast": {"enabled": True, "dtype": "bfloat16"}},
@@ -32,7 +22,7 @@ _SECTIONS: dict[str, dict[str, Any]] = {
 _APEX_REMOVED = "https://github.com/deepspeedai/DeepSpeed/issues/8489"
 
 
-class DeepSpeedPrecision(Precision):
+class DeepSpeedPrecision(DistributedPrecision):
     """What a precision string means under DeepSpeed.
 
     DeepSpeed's own ``bf16`` and ``fp16`` modes are not automatic mixed precision: parameters and gradients are half,
@@ -66,60 +56,37 @@ class DeepSpeedPrecision(Precision):
         device: str | None = None,
     ) -> None:
         call = (
-            f"Passed `{type(self).__name__}(precision={precision!r}, amp_type={amp_type!r}, amp_level={amp_level!r})`."
+            f"Passed `{type(self).__name__}(precision={precision!r}, amp_type={amp_type!r}, amp_level={amp_level!r})`"
         )
-        name = _canonical(precision)
-        if name not in _COMPUTE:
+        name = canonical_or_given(precision)
+        if name not in COMPUTE_DTYPES:
             reason = " DeepSpeed has no mode for float64; use strategy='single'." if name == "64-true" else ""
-            raise PrecisionError(f"{call} Precision must be one of {', '.join(_COMPUTE)}.{reason}")
+            raise PrecisionError(
+                f"{call}, which is not supported in DeepSpeed. `precision` must be one of: {', '.join(COMPUTE_DTYPES)}."
+                f"{reason}",
+            )
         if amp_type == "apex":
             raise PrecisionError(
-                f"{call} DeepSpeed has removed its integration of NVIDIA Apex ({_APEX_REMOVED}). "
+                f"{call}. DeepSpeed has removed its integration of NVIDIA Apex ({_APEX_REMOVED}). "
                 "Use amp_type='native', which is torch.autocast in the mixed precisions.",
             )
         if amp_type != "native" or amp_level is not None:
-            raise PrecisionError(f"{call} amp_type must be 'native', and amp_level None: only Apex had levels.")
-        self.precision = name
-        self.device: str = device or _present_device()
-        self.dtype = _COMPUTE[name]
-        self._mixed = name.endswith("-mixed")
+            raise PrecisionError(f"{call}. amp_type must be 'native', and amp_level None: only Apex had levels.")
+        self._set(name, device)
         self._skipped = False
-
-    @classmethod
-    def from_string(cls, precision: str, *, device: str) -> Self:
-        """Return the plugin for a precision on `device`."""
-        return cls(precision, device=device)
 
     @property
     def config(self) -> dict[str, Any]:
         """What DeepSpeed's config says of the dtype."""
         return {section: dict(content) for section, content in _SECTIONS[self.precision].items()}
 
-    def convert_module(self, module: nn.Module) -> nn.Module:
-        """Cast floating-point parameters and buffers in the true half precisions; complex ones stay as they are."""
-        if self._mixed or self.precision == "32-true":
-            return module
-        return module.half() if self.dtype is torch.float16 else module.bfloat16()
-
     def convert_input(self, data: Any) -> Any:
-        """Cast floating-point tensors to half precision."""
-        return data if self.precision == "32-true" else cast_floating(data, self.dtype)
+        """Cast floating-point tensors to what is computed in."""
+        return cast_floating(data, self.dtype)
 
-    def convert_output(self, data: Any) -> Any:
-        """Cast floating-point tensors to the default dtype."""
-        return data if self.precision == "32-true" else cast_floating(data, torch.get_default_dtype())
-
-    def forward_context(self) -> AbstractContextManager[Any]:
-        """Return autocast in the mixed precisions; make half precision the default dtype in the true ones."""
-        return torch.autocast(self.device, dtype=self.dtype) if self._mixed else self.tensor_init_context()
-
-    def tensor_init_context(self) -> AbstractContextManager[Any]:
-        """Make half precision the default dtype in the true half precisions."""
-        return nullcontext() if self._mixed or self.precision == "32-true" else DefaultDtype(self.dtype)
-
-    def backward(self, tensor: Tensor, module: nn.Module | None = None, *args: Any, **kwargs: Any) -> None:
+    def backward(self, tensor: Tensor, model: nn.Module | None = None, *args: Any, **kwargs: Any) -> None:
         """Let DeepSpeed's engine run backward, scaled where it scales."""
-        owner: Any = module
+        owner: Any = model
         owner.backward(tensor, *args, **kwargs)
 
     def optimizer_step(
@@ -129,17 +96,19 @@ class DeepSpeedPrecision(Precision):
         closure: Closure | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Let DeepSpeed's engine reduce, clip, step or skip, and reset the gradients.
+        """Let DeepSpeed's engine, `model` or what is passed as the optimizer, reduce, clip, step or skip.
+
+        It also resets the gradients.
 
         Raises:
-            PrecisionError: There is a closure, which DeepSpeed does not take.
+            IncompatibleError: There is a closure, which DeepSpeed does not take.
         """
         if closure is not None or kwargs:
-            raise PrecisionError(
+            raise IncompatibleError(
                 f"DeepSpeed steps {type(optimizer).__name__} itself and takes neither a closure nor arguments. "
                 "Call optimizer.step() after engine.backward(loss), or use strategy='single'.",
             )
-        owner: Any = model
+        owner: Any = optimizer if model is None else model
         scaler = getattr(owner, "torch_autocast_z0_gradscaler", None)
         scale = None if scaler is None else scaler.get_scale()
         owner.step()
@@ -174,15 +143,3 @@ class DeepSpeedPrecision(Precision):
             f"clip_gradients() got max_norm={max_norm!r} and clip_val={clip_val!r}: DeepSpeed clips inside its step, "
             "by norm only. Say Engine(strategy='deepspeed', gradient_clipping=1.0) for a largest norm of 1.",
         )
-
-
-def _canonical(precision: str | int) -> str:
-    try:
-        return canonical_precision(precision)
-    except UnknownPrecisionError:
-        return str(precision)
-
-
-def _present_device() -> str:
-    present = torch.accelerator.current_accelerator()
-    return "cpu" if present is None or not torch.accelerator.is_available() else present.type

@@ -8,7 +8,7 @@ from torch import nn
 
 from autoprec_runner.precision.base import Precision
 from autoprec_runner.precision.contexts import DefaultDtype
-from autoprec_runner.precision.conversion import cast_floating
+from autoprec_runner.precision.conversion import cast_floating, cast_module
 
 
 class DoublePrecision(Precision):
@@ -22,7 +22,7 @@ class DoublePrecision(Precision):
 
     def convert_module(self, module: nn.Module) -> nn.Module:
         """Cast floating-point parameters and buffers to float64."""
-        return module.double()
+        return cast_module(module, torch.float64)
 
     def convert_input(self, data: Any) -> Any:
         """Cast floating-point tensors to float64."""

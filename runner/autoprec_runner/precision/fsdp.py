@@ -1,33 +1,21 @@
 """Precision under FSDP: parameters kept in shards, gathered and reduced in the dtype of the precision."""
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from autoprec_probe.errors import UnknownPrecisionError
-from autoprec_probe.precision import canonical_precision
 from autoprec_runner.errors import PrecisionError
-from autoprec_runner.precision.contexts import DefaultDtype
 from autoprec_runner.precision.conversion import cast_floating
+from autoprec_runner.precision.distributed import COMPUTE_DTYPES, DistributedPrecision, canonical_or_given
 from autoprec_runner.precision.scaled import ScaledPrecision
 from autoprec_runner.precision.shard_scaler import ShardScaler
 
-_COMPUTE = {
-    "32-true": torch.float32,
-    "bf16-mixed": torch.bfloat16,
-    "16-mixed": torch.float16,
-    "bf16-true": torch.bfloat16,
-    "16-true": torch.float16,
-}
 
-
-class FSDPPrecision(ScaledPrecision):
+class FSDPPrecision(DistributedPrecision, ScaledPrecision):
     """What a precision string means under FSDP 2, the same as in Fabric.
 
     =============  ===============  ===================  ==================  =====================
@@ -58,28 +46,20 @@ class FSDPPrecision(ScaledPrecision):
         scaler: GradScaler | None = None,
         device: str | None = None,
     ) -> None:
-        name = _canonical(precision)
-        if name not in _COMPUTE:
+        name = canonical_or_given(precision)
+        if name not in COMPUTE_DTYPES:
             reason = " FSDP gathers and reduces in at most float32; for float64 use strategy='single'."
             raise PrecisionError(
-                f"Passed `{type(self).__name__}(precision={precision!r})`. Precision must be one of "
-                f"{', '.join(_COMPUTE)}.{reason if name == '64-true' else ''}",
+                f"`{type(self).__name__}(precision={precision!r})` is not supported in FSDP. "
+                f"`precision` must be one of: {', '.join(COMPUTE_DTYPES)}.{reason if name == '64-true' else ''}",
             )
         if scaler is not None and name != "16-mixed":
             raise PrecisionError(
                 f"`precision={precision!r}` does not use a scaler, found {scaler}. "
                 "Leave the scaler out, or use '16-mixed'.",
             )
-        self.precision = name
-        self.device: str = device or _present_device()
-        self.dtype = _COMPUTE[name]
-        self._mixed = name.endswith("-mixed")
+        self._set(name, device)
         super().__init__(ShardScaler(self.device) if scaler is None and name == "16-mixed" else scaler)
-
-    @classmethod
-    def from_string(cls, precision: str, *, device: str) -> Self:
-        """Return the plugin for a precision on `device`."""
-        return cls(precision, device=device)
 
     @property
     def mixed_precision_config(self) -> MixedPrecisionPolicy:
@@ -94,27 +74,9 @@ class FSDPPrecision(ScaledPrecision):
         """Return `mixed_precision_config`."""
         return self.mixed_precision_config
 
-    def convert_module(self, module: nn.Module) -> nn.Module:
-        """Cast floating-point parameters and buffers in the true half precisions; complex ones stay as they are."""
-        if self._mixed or self.precision == "32-true":
-            return module
-        return module.half() if self.dtype is torch.float16 else module.bfloat16()
-
     def convert_input(self, data: Any) -> Any:
-        """Cast floating-point tensors in the true half precisions; in the mixed ones FSDP itself casts to half."""
-        return data if self._mixed or self.precision == "32-true" else cast_floating(data, self.dtype)
-
-    def convert_output(self, data: Any) -> Any:
-        """Cast floating-point tensors to the default dtype."""
-        return data if self.precision == "32-true" else cast_floating(data, torch.get_default_dtype())
-
-    def forward_context(self) -> AbstractContextManager[Any]:
-        """Return autocast in the mixed precisions; make half precision the default dtype in the true ones."""
-        return torch.autocast(self.device, dtype=self.dtype) if self._mixed else self.tensor_init_context()
-
-    def tensor_init_context(self) -> AbstractContextManager[Any]:
-        """Make half precision the default dtype in the true half precisions."""
-        return nullcontext() if self._mixed or self.precision == "32-true" else DefaultDtype(self.dtype)
+        """Cast floating-point tensors in the true precisions; in the mixed ones FSDP has cast them to half by now."""
+        return data if self._mixed else cast_floating(data, self.dtype)
 
     def clip_gradients(
         self,
@@ -136,15 +98,3 @@ class FSDPPrecision(ScaledPrecision):
             error_if_nonfinite=error_if_nonfinite,
         )
         return norm.full_tensor() if isinstance(norm, DTensor) else norm
-
-
-def _canonical(precision: str | int) -> str:
-    try:
-        return canonical_precision(precision)
-    except UnknownPrecisionError:
-        return str(precision)
-
-
-def _present_device() -> str:
-    present = torch.accelerator.current_accelerator()
-    return "cpu" if present is None or not torch.accelerator.is_available() else present.type

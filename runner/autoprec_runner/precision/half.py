@@ -10,7 +10,7 @@ from torch import nn
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision.base import Precision
 from autoprec_runner.precision.contexts import DefaultDtype
-from autoprec_runner.precision.conversion import cast_floating
+from autoprec_runner.precision.conversion import cast_floating, cast_module
 from autoprec_runner.precision.kept import KeptPrecision, find_kept, keep, kept_report, passed_by
 
 _DTYPES = {"16-true": torch.float16, "bf16-true": torch.bfloat16}
@@ -40,8 +40,7 @@ class HalfPrecision(Precision):
         """Cast floating-point parameters and buffers; complex ones keep their imaginary part."""
         kept = find_kept(module, self.keep_fp32)
         with passed_by(module, kept):
-            # `module.to(dtype)` would turn complex tensors into real ones.
-            module = module.half() if self.dtype is torch.float16 else module.bfloat16()
+            module = cast_module(module, self.dtype)
         keep(kept, KeptPrecision(outside=self.dtype))
         return module
 

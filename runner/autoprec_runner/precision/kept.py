@@ -73,9 +73,9 @@ def passed_by(model: nn.Module, modules: Sequence[nn.Module]) -> Iterator[None]:
     """Let conversions of `model` inside the context leave these modules alone.
 
     Raises:
-        PrecisionError: A parameter of theirs belongs to another module too, which would be converted.
+        PrecisionError: A parameter or buffer of theirs belongs to another module too, which would be converted.
     """
-    _require_own_parameters(model, modules)
+    _require_own_tensors(model, modules)
     for module in modules:
         module.__dict__["_apply"] = lambda _fn, recurse=True, module=module: module  # noqa: ARG005 (torch's signature)
     try:
@@ -85,17 +85,17 @@ def passed_by(model: nn.Module, modules: Sequence[nn.Module]) -> Iterator[None]:
             del module.__dict__["_apply"]
 
 
-def _require_own_parameters(model: nn.Module, modules: Sequence[nn.Module]) -> None:
+def _require_own_tensors(model: nn.Module, modules: Sequence[nn.Module]) -> None:
     inside = {id(each) for module in modules for each in module.modules()}
-    own = {id(each) for module in modules for each in module.parameters()}
+    own = {id(each) for module in modules for each in (*module.parameters(), *module.buffers())}
     for name, module in model.named_modules():
-        for parameter_name, parameter in module.named_parameters(recurse=False):
-            if id(module) not in inside and id(parameter) in own:
-                where = f"{name}.{parameter_name}".lstrip(".")
-                raise PrecisionError(
-                    f"keep_fp32 names a module that shares the parameter {where!r}, which is converted. "
-                    "Name the other module too, or use a mixed precision, which leaves all parameters in float32.",
-                )
+        tensors = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
+        shared = next((each for each, tensor in tensors if id(tensor) in own), None)
+        if shared is not None and id(module) not in inside:
+            raise PrecisionError(
+                f"keep_fp32 names a module that shares {f'{name}.{shared}'.lstrip('.')!r}, which is converted. "
+                "Name the other module too, or use a mixed precision, which leaves all weights in float32.",
+            )
 
 
 def _cast_up(tensor: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import LBFGS, Optimizer
 
-from autoprec_runner.errors import PrecisionError
+from autoprec_runner.errors import IncompatibleError
 from autoprec_runner.optimizer import unwrapped
 from autoprec_runner.precision.base import Closure, Precision
 
@@ -32,6 +32,10 @@ class ScaledPrecision(Precision):
         self._update_due = False
         self._found_inf: dict[Any, Tensor] = {}
 
+    def setup_scaler(self) -> GradScaler | None:
+        """Return the gradient scaler that losses go through, None where there is none."""
+        return self.scaler
+
     def pre_backward(self, tensor: Tensor, module: nn.Module | None = None) -> Tensor:  # noqa: ARG002 (hook)
         """Return the loss times the scale."""
         if self.scaler is None:
@@ -51,13 +55,13 @@ class ScaledPrecision(Precision):
         """Unscale where that is still due, step unless gradients are not finite, update the scale.
 
         Raises:
-            PrecisionError: There is a closure and a scaler, or no gradients that the scaler has scaled.
+            IncompatibleError: There is a closure and a scaler, or no gradients that the scaler has scaled.
         """
         optimizer = unwrapped(optimizer)
         if not self.scales_loss:
             return super().optimizer_step(optimizer, model, closure, **kwargs)
         if closure is not None or isinstance(optimizer, LBFGS):
-            raise PrecisionError(
+            raise IncompatibleError(
                 f"{type(optimizer).__name__} with a closure cannot be stepped under {self.precision}: it evaluates the "
                 "loss inside the step, where the gradient scaler cannot skip what is not finite. "
                 "Use 'bf16-mixed', '32-true' or an optimizer without a closure.",
@@ -78,7 +82,7 @@ class ScaledPrecision(Precision):
         """Divide the gradients of `optimizer` by the scale, once a step.
 
         Raises:
-            PrecisionError: Gradients were added after the first unscaling of this step: they cannot be told apart.
+            IncompatibleError: Gradients were added after the first unscaling of this step: they cannot be told apart.
         """
         optimizer = unwrapped(optimizer)
         if self.scaler is None or self._unscaled_at.get(id(optimizer)) == self._scaled_losses:
@@ -86,7 +90,7 @@ class ScaledPrecision(Precision):
         try:
             self.scaler.unscale_(optimizer)
         except (RuntimeError, AssertionError) as error:
-            raise PrecisionError(
+            raise IncompatibleError(
                 f"Cannot unscale the gradients of {type(optimizer).__name__}: {error} "
                 "Call backward through the engine, and clip or unscale once a step, after the last backward.",
             ) from error
@@ -130,8 +134,8 @@ class ScaledPrecision(Precision):
         self._unscaled_at.clear()
         self._update_due = False
 
-    def _unscaled_loss(self, optimizer: Optimizer, reason: str) -> PrecisionError:
-        return PrecisionError(
+    def _unscaled_loss(self, optimizer: Optimizer, reason: str) -> IncompatibleError:
+        return IncompatibleError(
             f"{type(optimizer).__name__} has no scaled gradients to step with under {self.precision}: {reason} "
             "Call engine.backward(loss) in place of loss.backward() before each step.",
         )

@@ -15,7 +15,7 @@ from autoprec_runner.errors import PrecisionError
 from autoprec_runner.optimizer import unwrapped
 from autoprec_runner.precision.base import Precision
 from autoprec_runner.precision.deepspeed import DeepSpeedPrecision
-from autoprec_runner.strategy.base import OptimizerFactory, Strategy, made_optimizer
+from autoprec_runner.strategy.base import OptimizerFactory, made_optimizer
 from autoprec_runner.strategy.deepspeed_library import (
     dtype_name,
     environment,
@@ -24,6 +24,7 @@ from autoprec_runner.strategy.deepspeed_library import (
     master_dtypes,
     reduction_dtypes,
 )
+from autoprec_runner.strategy.distributed import DistributedStrategy
 from autoprec_runner.strategy.inside_forward import InsideForward
 from autoprec_runner.strategy.processes import Processes
 from autoprec_runner.trial import EffectiveDtypes
@@ -32,7 +33,7 @@ ZERO_STAGES = (0, 1, 2, 3)
 _TAG = "checkpoint"
 
 
-class DeepSpeedStrategy(Strategy):
+class DeepSpeedStrategy(DistributedStrategy):
     """Hands model and optimizer, together, to `deepspeed.initialize`; `setup` returns the DeepSpeedEngine.
 
     Losses go through `engine.backward`, any number of them before an `optimizer.step()`. Checkpoints are DeepSpeed's
@@ -62,7 +63,6 @@ class DeepSpeedStrategy(Strategy):
         self.zero_stage = zero_stage
         self._gradient_clipping = gradient_clipping
         self._config = dict(config or {})
-        self._processes: Processes | None = None
         self._engines: list[Any] = []
         self._environment = ExitStack()
 
@@ -70,21 +70,6 @@ class DeepSpeedStrategy(Strategy):
     def precision(cls, precision: str, *, device: str) -> Precision:
         """Return the plugin for a canonical precision string on a device type."""
         return DeepSpeedPrecision.from_string(precision, device=device)
-
-    @property
-    def rank(self) -> int:
-        """The number of this process."""
-        return self._joined.rank
-
-    @property
-    def world_size(self) -> int:
-        """How many processes share the step."""
-        return self._joined.world_size
-
-    @property
-    def _joined(self) -> Processes:
-        assert self._processes is not None, "connect() comes first"
-        return self._processes
 
     def connect(self, device: torch.device) -> torch.device:
         """Load DeepSpeed for the device and join the process group, or make one.
@@ -190,7 +175,7 @@ class DeepSpeedStrategy(Strategy):
         candidates = [each for each in self._engines if module is None or module in (each, each.module)]
         if len(candidates) != 1:
             raise PrecisionError(
-                f"Which of {len(self._engines)} set-up models is meant? Say so: engine.backward(loss, model)."
+                f"Which of {len(self._engines)} set-up models is meant? Say so: engine.backward(loss, model=model)."
                 if self._engines
                 else "Nothing is set up yet; call engine.setup(model, optimizer) first.",
             )

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from autoprec_runner.errors import PrecisionError
+from autoprec_runner.errors import MissingPackageError
 
 INSTALL = "DS_BUILD_OPS=0 pip install --no-build-isolation deepspeed"
 """How to install DeepSpeed where torch is installed already."""
@@ -26,7 +26,7 @@ def load_deepspeed(device: str) -> Any:
         except ModuleNotFoundError as error:
             if error.name != "deepspeed":
                 raise
-            raise PrecisionError(
+            raise MissingPackageError(
                 f"strategy='deepspeed' needs the package deepspeed, which is not installed. Install it with: {INSTALL}",
             ) from error
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)

@@ -21,13 +21,13 @@ from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision.base import Precision
 from autoprec_runner.precision.conversion import convert_tensors
 from autoprec_runner.precision.fsdp import FSDPPrecision
-from autoprec_runner.strategy.base import Strategy
+from autoprec_runner.strategy.distributed import DistributedStrategy
 from autoprec_runner.strategy.processes import Processes
 from autoprec_runner.strategy.units import Units, blocks, norms
 from autoprec_runner.trial import EffectiveDtypes
 
 
-class FSDPStrategy(Strategy):
+class FSDPStrategy(DistributedStrategy):
     """Shards parameters, gradients and optimizer state over the processes of the default process group.
 
     All processes start from the weights of process 0. Optimizers made before `setup` are pointed to the shards.
@@ -38,14 +38,21 @@ class FSDPStrategy(Strategy):
             Sequential (`autoprec_runner.strategy.units.blocks`).
         mixed_precision: What FSDP is told in place of the plugin's `mixed_precision_config`, such as
             ``MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)``.
+
+    Raises:
+        PrecisionError: `mixed_precision` is another object, such as the one of FSDP 1.
     """
 
     name: ClassVar[str] = "fsdp"
 
     def __init__(self, *, units: Units = blocks, mixed_precision: MixedPrecisionPolicy | None = None) -> None:
+        if mixed_precision is not None and not isinstance(mixed_precision, MixedPrecisionPolicy):
+            raise PrecisionError(
+                f"mixed_precision={mixed_precision!r} is none of FSDP 2. Give torch.distributed.fsdp."
+                "MixedPrecisionPolicy(param_dtype=..., reduce_dtype=...); buffers keep their dtype.",
+            )
         self._units = units
         self._mixed_precision = mixed_precision
-        self._processes: Processes | None = None
         self._mesh: DeviceMesh | None = None
         self._policy = MixedPrecisionPolicy()
         self._reduced = Counter[str]()
@@ -56,21 +63,6 @@ class FSDPStrategy(Strategy):
     def precision(cls, precision: str, *, device: str) -> Precision:
         """Return the plugin for a canonical precision string on a device type."""
         return FSDPPrecision.from_string(precision, device=device)
-
-    @property
-    def rank(self) -> int:
-        """The number of this process."""
-        return self._joined.rank
-
-    @property
-    def world_size(self) -> int:
-        """How many processes share the model."""
-        return self._joined.world_size
-
-    @property
-    def _joined(self) -> Processes:
-        assert self._processes is not None, "connect() comes first"
-        return self._processes
 
     def connect(self, device: torch.device) -> torch.device:
         """Join the process group, or make one."""

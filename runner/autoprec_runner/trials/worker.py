@@ -122,7 +122,7 @@ class Worker:
     def prepare(self) -> dict[str, Any]:
         """Load the workload, resolve it, set its model up for the candidate; describe it."""
         arguments = self._arguments
-        _enter_surroundings(arguments)
+        enter_surroundings(arguments)
         if self._candidate.compile:
             _compile_here(arguments["temporary"])
         self._team.join(arguments["device"])
@@ -393,7 +393,7 @@ class Worker:
         ]
 
 
-def _enter_surroundings(arguments: dict[str, Any]) -> None:
+def enter_surroundings(arguments: dict[str, Any]) -> None:
     """Give the workload the import path and folder of the parent, and a temporary folder that the parent removes."""
     sys.path[:] = arguments["sys_path"]
     sys.dont_write_bytecode = True  # nothing is left beside the user's files

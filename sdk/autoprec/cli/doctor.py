@@ -14,8 +14,9 @@ from rich.text import Text
 from autoprec.arguments import check_seed, chosen_candidates, chosen_device
 from autoprec.cli import options
 from autoprec.cli.main import ERROR_FOUND
+from autoprec.machine import this_machine
 from autoprec.paragraph import Paragraph
-from autoprec_probe import HardwareProfile, probe
+from autoprec_probe import HardwareProfile
 from autoprec_probe.candidate import Strategy
 from autoprec_runner.doctor.checkup import Checkup, check_up
 from autoprec_runner.doctor.finding import Finding
@@ -79,7 +80,7 @@ def doctor_command(
         _list(rules(), as_json=as_json)
         return 0
     check_seed(seed)
-    machine = probe() if profile is None else _profile(profile)
+    machine = this_machine() if profile is None else _profile(profile)
     names = None if candidates is None else [each.strip() for each in candidates.split(",")]
     question = Question(
         source=FactorySource(workload).to_json(),

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 import click
 
-from autoprec_probe import HardwareProfile, probe
+from autoprec.machine import this_machine
+from autoprec_probe import HardwareProfile
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -32,7 +33,7 @@ def chosen_profile(captures: tuple[str, ...], more: tuple[str, ...]) -> Hardware
     if more and not captures:
         raise click.UsageError(f"{more[0]!r} is no option. To read a machine from files, name them after --from.")
     if not captures:
-        return probe()
+        return this_machine()
     from autoprec_probe.captures.reading import read_captures  # noqa: PLC0415 (this machine needs no file format)
 
     return read_captures((*captures, *more))

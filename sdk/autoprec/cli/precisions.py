@@ -36,13 +36,11 @@ def precisions_command(*, captures: tuple[str, ...], more: tuple[str, ...], stra
 
 def _table(verdicts: list[Support]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("precision", "support", "reason", "remedy"):
+    for heading in ("precision", "support", "reason, and the way out"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "precision")
     for each in verdicts:
-        table.add_row(
-            Text(str(each.candidate)),
-            Text(each.level, style=_STYLES[each.level]),
-            Text(each.reason),
-            Text(each.remedy or ""),
-        )
+        why = Text(each.reason)
+        if each.remedy:
+            why.append(f" {each.remedy}", style="italic")
+        table.add_row(Text(str(each.candidate)), Text(each.level, style=_STYLES[each.level]), why)
     return table

@@ -10,18 +10,23 @@ from rich.text import Text
 from autoprec.cli import options
 from autoprec.cli.machine import captures as captures_option
 from autoprec.cli.machine import chosen_profile
-from autoprec_probe import Accelerator, Cpu, HardwareProfile, Software
+from autoprec_probe import Accelerator, Cpu, HardwareProfile, Software, probe
 from autoprec_probe.captures.capture import UNKNOWN
 from autoprec_probe.hidden import hidden_units, hider
 from autoprec_probe.schema import profile_schema
-from autoprec_runner.quantities import size
+from autoprec_runner.quantities import figure, size
 
 
 @click.command("probe")
 @captures_option
+@click.option(
+    "--measure", is_flag=True, help="Measure anew how fast products and copies are, in under 10 s, and keep the result."
+)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of what --json prints.")
 @options.as_json
-def probe_command(*, captures: tuple[str, ...], more: tuple[str, ...], schema: bool, as_json: bool) -> None:
+def probe_command(
+    *, captures: tuple[str, ...], more: tuple[str, ...], measure: bool, schema: bool, as_json: bool
+) -> None:
     """Show what a machine is: processor, accelerators, software, known problems, and its hardware key.
 
     It is this machine, or the one that files tell of: autoprec probe --from cpuinfo.txt rocm-smi.json
@@ -29,11 +34,29 @@ def probe_command(*, captures: tuple[str, ...], more: tuple[str, ...], schema: b
     if schema:
         click.echo(json.dumps(profile_schema(), indent=2))
         return
+    if measure:
+        if captures:
+            raise click.UsageError("--measure measures this machine; --from tells of another. Leave one of them out.")
+        _measure(as_json=as_json)
+        return
     profile = chosen_profile(captures, more)
     if as_json:
         click.echo(profile.model_dump_json(indent=2))
     else:
         Console().print(_table(profile))
+
+
+def _measure(*, as_json: bool) -> None:
+    from autoprec.cli.rates import rates_report  # noqa: PLC0415 (the plain probe shall not wait for it)
+    from autoprec_runner.rates.run import measure_and_keep  # noqa: PLC0415
+
+    profile = probe()
+    record = measure_and_keep(profile, profile.default_device)
+    profile = profile.model_copy(update={"measured": record.rates})
+    if as_json:
+        click.echo(profile.model_dump_json(indent=2))
+    else:
+        Console().print(_table(profile), "", rates_report(record, profile, profile.default_device), sep="\n")
 
 
 def _table(profile: HardwareProfile) -> Table:
@@ -60,6 +83,8 @@ def _facts(profile: HardwareProfile) -> list[tuple[str, str]]:
         facts += [(f"  slice {place}", _slice(each, place)) for place in range(len(each.slices))]
     if not profile.accelerators:
         facts.append(("accelerators", "none found"))
+    if profile.measured:
+        facts.append(("measured", _measured(profile)))
     facts.append(("software", _software(profile.software)))
     return facts + [("problem", f"{each.sentence} {each.remedy}") for each in profile.findings]
 
@@ -88,6 +113,11 @@ def _features(cpu: Cpu) -> str:
     shown = " ".join(cpu.features) or "none that matters to precision"
     hidden = " ".join(sorted(hidden_units(cpu)))
     return f"{shown}; hidden by {hider(cpu)}: {hidden}" if hidden else shown
+
+
+def _measured(profile: HardwareProfile) -> str:
+    products = [each for each in profile.measured if each.tflops and each.matmul_precision == "highest"]
+    return ", ".join(f"{each.dtype} {figure(each.tflops)}" for each in products if each.tflops) + " TFLOP/s"
 
 
 def _accelerator(each: Accelerator) -> str:

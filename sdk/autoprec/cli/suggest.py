@@ -30,6 +30,9 @@ from autoprec_runner.trial import Mode, Objective
 @click.option("--budget", type=float, default=60.0, show_default=True, help="Seconds for the whole study.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--fresh", is_flag=True, help="Measure anew even if this question has been answered before.")
+@click.option(
+    "--hardware", metavar="KEY", help="Predict for a machine that is not at hand, such as nvidia-h100-80gb-hbm3."
+)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @options.store
 @options.as_json
@@ -49,6 +52,7 @@ def suggest_command(
     budget: float,
     seed: int,
     fresh: bool,
+    hardware: str | None,
     quiet: bool,
     store: str | None,
     as_json: bool,
@@ -82,6 +86,7 @@ def suggest_command(
         budget=budget,
         seed=seed,
         fresh=fresh,
+        hardware=hardware,
         progress=not quiet,
         store=store,
     )

@@ -1,29 +1,8 @@
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+"""Tiny models throughout."""
 
 import pytest
 
-from autoprec_runner.precision.transformer_engine import TransformerEnginePrecision
-from autoprec_runner.precision.transformer_engine.machine import Machine
 
-FAKES = Path(__file__).parent / "fakes"
-HOPPER = Machine(capability=(9, 0), cuda="12.8", cublaslt="12.8.4.1", device="cpu")
-
-
-def _forget() -> None:
-    for name in [each for each in sys.modules if each.partition(".")[0] == "transformer_engine"]:
-        del sys.modules[name]
-
-
-@pytest.fixture
-def te(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Put the stand-in for Transformer Engine in reach, on a machine that is a Hopper GPU in all but device type."""
-    monkeypatch.syspath_prepend(FAKES)
-    _forget()
-    monkeypatch.setattr(TransformerEnginePrecision, "machine", HOPPER)
-    import transformer_engine.pytorch as module  # noqa: PLC0415 (in reach from here on)
-
-    yield module
-    _forget()
+@pytest.fixture(autouse=True, scope="module")
+def _quick(one_thread: None) -> None:
+    """Run each module of this folder on one thread."""

@@ -162,11 +162,20 @@ def test_other_precisions_and_strategies_refuse_to_keep_modules(precision: str, 
 def test_a_parameter_that_is_converted_elsewhere_cannot_be_kept() -> None:
     model = Model()
     model.h.linear.weight = model.encoder["head"].linear.weight
-    with pytest.raises(PrecisionError, match=r"shares the parameter 'encoder.head.linear.weight'"):
+    with pytest.raises(PrecisionError, match=r"shares 'encoder.head.linear.weight'"):
         Engine("bf16-true", keep_fp32=["h"]).setup(model)
     assert torch.float32 is model.encoder["block"].linear.weight.dtype
     Engine("bf16-mixed", keep_fp32=["h"]).setup(model)(torch.randn(1, 4))
     assert torch.float32 is model.h.seen[1]
+
+
+def test_a_buffer_that_is_converted_elsewhere_cannot_be_kept() -> None:
+    model = Model()
+    table = torch.ones(4)
+    model.h.register_buffer("table", table)
+    model.register_buffer("table", table)
+    with pytest.raises(PrecisionError, match=r"shares 'table'"):
+        Engine("16-true", keep_fp32=["h"]).setup(model)
 
 
 def test_init_module_cannot_keep_modules_that_have_no_name_yet() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from strategy_models import batches, is_first, make_net, make_optimizer, train
+from torch import nn
 
 from autoprec_runner.engine import Engine
 from autoprec_runner.errors import PrecisionError
@@ -18,8 +19,8 @@ def make_engine(precision: str, **options: Any) -> Engine:
     return Engine(precision, strategy="deepspeed", accelerator="cpu", **options)
 
 
-def trained(engine: Engine, **options: Any) -> dict[str, Any]:
-    model, optimizer = engine.setup(make_net(seed=engine.rank), make_optimizer)
+def trained(engine: Engine, net: nn.Module | None = None, **options: Any) -> dict[str, Any]:
+    model, optimizer = engine.setup(net or make_net(seed=engine.rank), make_optimizer)
     losses = train(engine, model, optimizer, **options)
     found = {
         "losses": losses,
@@ -101,9 +102,13 @@ def inference(zero_stage: int) -> torch.Tensor:
 
 
 def guide() -> dict[str, Any]:
-    """Train as the guide's example says: DeepSpeed with mixed precision."""
+    """Train as the guide's example says: DeepSpeed with mixed precision; note the dtypes inside the forward."""
     plugin = DeepSpeedPrecision(precision="16-mixed", device="cpu")
-    return trained(Engine(strategy="deepspeed", precision=plugin, accelerator="cpu", zero_stage=2))
+    net = make_net()
+    inside: set[torch.dtype] = set()
+    net.head.register_forward_hook(lambda _, inputs, output: inside.update({inputs[0].dtype, output.dtype}))
+    found = trained(Engine(strategy="deepspeed", precision=plugin, accelerator="cpu", zero_stage=2), net)
+    return {**found, "inside": inside}
 
 
 def removed_from_deepspeed() -> str:

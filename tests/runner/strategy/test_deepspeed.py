@@ -82,7 +82,15 @@ def test_a_mixed_precision_is_autocast_over_float32_parameters(
 def test_the_example_of_the_guide_trains(one: dict[str, Any]) -> None:
     found = one["guide"]
     assert sum(found["losses"][-5:]) < sum(found["losses"][:5])
-    assert ("float32", "float16") == (found["dtypes"]["parameters"], found["dtypes"]["compute"])
+    assert 20 == len(found["losses"])
+    assert torch.float16 in found["inside"]
+    kept = {found["dtypes"][each] for each in ("parameters", "gradients", "optimizer_state")}
+    assert ({"float32"}, "float16") == (kept, found["dtypes"]["compute"])
+
+
+@needs_deepspeed
+def test_its_plugins_keep_the_contract_of_a_precision(launch: Any) -> None:
+    assert pytest.ExitCode.OK == launch("deepspeed_contract.py", processes=1, timeout=FIRST_START_SECONDS)
 
 
 @needs_deepspeed
@@ -174,7 +182,7 @@ def test_two_processes_at_zero_3_train_as_at_zero_2(two: dict[str, Any]) -> None
     ("arguments", "words"),
     [
         ({"precision": "64-true"}, "DeepSpeed has no mode for float64"),
-        ({"precision": "bnb-nf4"}, "Precision must be one of 32-true, bf16-mixed"),
+        ({"precision": "bnb-nf4"}, "must be one of: 32-true, bf16-mixed"),
         ({"amp_type": "apex", "amp_level": "O2"}, "DeepSpeed has removed its integration of NVIDIA Apex"),
         ({"amp_type": "other"}, "amp_type must be 'native'"),
         ({"amp_level": "O1"}, "only Apex had levels"),

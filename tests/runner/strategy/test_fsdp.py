@@ -86,7 +86,7 @@ def test_aliases_are_taken(alias: str | int, precision: str) -> None:
     assert precision == FSDPPrecision(alias, device="cpu").precision
 
 
-@pytest.mark.parametrize(("precision", "why"), [("64-true", "at most float32"), ("bnb-nf4", "must be one of 32-true")])
+@pytest.mark.parametrize(("precision", "why"), [("64-true", "at most float32"), ("bnb-nf4", "must be one of: 32-true")])
 def test_other_precisions_are_refused_with_the_reason(precision: str, why: str) -> None:
     with pytest.raises(PrecisionError, match=rf"FSDPPrecision\(precision='{precision}'\).*{why}"):
         FSDPPrecision(precision, device="cpu")

@@ -143,7 +143,7 @@ TF32_LEFT_OFF = Rule(
     severity="note",
     happens="32-true leaves the matrix units idle, because PyTorch multiplies in full fp32 unless told otherwise.",
     why="torch.set_float32_matmul_precision is 'highest' by default. On Ampere and later, 'high' multiplies in TF32 on "
-    "the tensor cores; on CPUs with bf16 arithmetic, 'medium' multiplies in bf16 inside oneDNN.",
+    "the tensor cores; on CPUs with bf16 arithmetic, 'medium' lets oneDNN use bf16.",
     found="From the hardware. A study tries 32-true with the lower setting as a candidate of its own.",
     remedy="See what a study says of 32-true with a lower matmul precision.",
     references=(
@@ -160,8 +160,8 @@ def tf32_left_off(case: StaticCase) -> Iterator[Told]:
     if lower and (plain := case.runnable("32-true")):
         what = "TF32" if case.device == "cuda" else "bf16"
         yield Told(
-            sentence=f"32-true multiplies in full fp32 by default; {case.device_name} also multiplies fp32 matrices in "
-            f"{what}, with matmul precision {lower[0]!r}.",
+            sentence=f"32-true multiplies in full fp32 by default; {case.device_name} may also multiply fp32 matrices "
+            f"in {what}, with matmul precision {lower[0]!r}.",
             candidates=names([each for each in plain if each.matmul_precision == "highest"]),
         )
 

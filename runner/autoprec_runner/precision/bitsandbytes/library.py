@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from autoprec_runner.errors import PrecisionError
+from autoprec_runner.errors import MissingPackageError
 
 _ROUNDING_LOGGER = "bitsandbytes.autograd._functions"
 
@@ -17,12 +17,12 @@ def load_layers() -> ModuleType:
     """Return the module with our layers, which needs bitsandbytes.
 
     Raises:
-        PrecisionError: bitsandbytes is not installed, or cannot be imported.
+        MissingPackageError: bitsandbytes is not installed, or cannot be imported.
     """
     try:
         from autoprec_runner.precision.bitsandbytes import layers  # noqa: PLC0415 (imports bitsandbytes)
     except ImportError as error:
-        raise PrecisionError(
+        raise MissingPackageError(
             f"Quantized weights need bitsandbytes, which cannot be imported ({error}). "
             "Install it with: pip install bitsandbytes",
         ) from error

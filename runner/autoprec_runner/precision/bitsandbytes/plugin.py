@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from autoprec_runner.accelerator import resolve_device
-from autoprec_runner.errors import PrecisionError
+from autoprec_runner.errors import IncompatibleError, PrecisionError
 from autoprec_runner.precision.base import Precision
 from autoprec_runner.precision.bitsandbytes.conversion import Conversion, listed
+from autoprec_runner.precision.bitsandbytes.huggingface import quantization_config
 from autoprec_runner.precision.bitsandbytes.library import load_layers
 from autoprec_runner.precision.bitsandbytes.modes import FOUR_BIT_DTYPES, MODES, Mode, default_dtype, is_int8
 from autoprec_runner.precision.bitsandbytes.selection import select
@@ -74,11 +75,19 @@ class BitsandbytesPrecision(Precision):
         """What the latest conversion has done."""
         return None if self.conversion is None else str(self.conversion)
 
+    def setup_bnb_config(self) -> Any:
+        """Return the same as a `transformers.BitsAndBytesConfig`, for Hugging Face's `from_pretrained`.
+
+        Raises:
+            MissingPackageError: transformers is not installed.
+        """
+        return quantization_config(self.mode, self.dtype, self.ignore_modules)
+
     def convert_module(self, module: nn.Module) -> nn.Module:
         """Quantize the Linear layers of a model, in place; one that holds layers of bitsandbytes is left as it is.
 
         Raises:
-            PrecisionError: There is no Linear layer, or none that can be quantized.
+            IncompatibleError: There is no Linear layer, or none that can be quantized.
         """
         layers, before = load_layers(), weight_bytes(module)
         present = [name for name, each in module.named_modules() if isinstance(each, layers.QUANTIZED)]
@@ -122,10 +131,10 @@ class BitsandbytesPrecision(Precision):
         """Quantize each `torch.nn.Linear` as soon as it is made.
 
         Raises:
-            PrecisionError: Modules are to be ignored: a layer does not know its name while it is made.
+            IncompatibleError: Modules are to be ignored: a layer does not know its name while it is made.
         """
         if self.ignore_modules:
-            raise PrecisionError(
+            raise IncompatibleError(
                 "Instantiating your model under the `init_module` context manager is not supported when used with "
                 f"`BitsandbytesPrecision(..., ignore_modules={self.ignore_modules})`: a layer does not know its name "
                 "while it is made. Leave out `ignore_modules`, or make the model outside and pass it to `setup`.",
@@ -182,14 +191,14 @@ class BitsandbytesPrecision(Precision):
             unmatched=unmatched,
         )
 
-    def _nothing_to_quantize(self, module: nn.Module, kept: dict[str, str]) -> PrecisionError:
+    def _nothing_to_quantize(self, module: nn.Module, kept: dict[str, str]) -> IncompatibleError:
         name = type(module).__name__
         if not kept:
-            return PrecisionError(
+            return IncompatibleError(
                 f"`{type(self).__name__}(mode={self.mode!r})` replaces torch.nn.Linear layers, but your model has no "
                 f"Linear layers: {name} would stay as it is. Use another precision.",
             )
-        return PrecisionError(
+        return IncompatibleError(
             f"`{type(self).__name__}(mode={self.mode!r})` would leave {name} as it is, since none of its Linear layers "
             f"can be quantized: {listed(kept)}. Ignore fewer modules, or use another precision.",
         )

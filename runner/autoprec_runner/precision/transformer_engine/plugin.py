@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from autoprec_runner.compiled import holds_compiled
-from autoprec_runner.errors import MissingPackageError, PrecisionError
+from autoprec_runner.errors import IncompatibleError, MissingPackageError, PrecisionError
 from autoprec_runner.precision.base import Precision
 from autoprec_runner.precision.contexts import DefaultDtype, Together
-from autoprec_runner.precision.conversion import cast_floating
+from autoprec_runner.precision.conversion import cast_floating, cast_module
 from autoprec_runner.precision.transformer_engine.coverage import Coverage, coverage_of
 from autoprec_runner.precision.transformer_engine.emulation import Float8Autocast
 from autoprec_runner.precision.transformer_engine.library import TransformerEngine
@@ -79,7 +79,7 @@ class TransformerEnginePrecision(Precision):
             self._autocast_devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
         else:
             machine = self.machine or Machine.current()
-            self._library = _library_for(machine)
+            self._library = _library_for(machine, f"{type(self).__name__}(weights_dtype={weights_dtype})")
             self._recipes = library_recipes(self._library, machine, recipe, fp8_format)
             self.device = machine.device
             self._autocast_devices = (machine.device,)
@@ -101,6 +101,10 @@ class TransformerEnginePrecision(Precision):
         """The recipe that a training forward runs with."""
         return self._recipes.main
 
+    def setup_fp8_recipe(self) -> Any:
+        """Return `recipe`."""
+        return self.recipe
+
     def expect_compilation(self) -> None:
         """Leave delayed scaling, which cannot be compiled."""
         self._is_compiled = True
@@ -109,17 +113,18 @@ class TransformerEnginePrecision(Precision):
         """Cast floating-point parameters and buffers, and replace layers; warn of linear layers that do not fit.
 
         Raises:
-            PrecisionError: No layer fits, or delayed scaling was asked for by name and the model is compiled.
+            IncompatibleError: No layer fits.
+            PrecisionError: Delayed scaling was asked for by name and the model is compiled.
         """
         self._is_compiled = self._is_compiled or holds_compiled(module)
         self._refuse_delayed_under_compile(compiled=self._is_compiled)
-        module = _cast(module, self.weights_dtype)
+        module = cast_module(module, self.weights_dtype)
         keep = self.replace_layers is False or is_converted(module)
         if not keep:
             module = self._converted(module)
         self.coverage = coverage_of(module, self._recipes.multiple)
         if not keep and not self.coverage.quantized_weights:
-            raise PrecisionError(
+            raise IncompatibleError(
                 f"{self.precision} finds no linear layer to run in FP8 in {type(module).__name__}. "
                 f"{self.coverage.sentence(self._rest)} Use {_mixed(self.weights_dtype)}, or pad the dimensions.",
             )
@@ -207,32 +212,25 @@ class TransformerEnginePrecision(Precision):
         return [torch.autocast(device, dtype=self.weights_dtype) for device in self._autocast_devices]
 
 
-def _library_for(machine: Machine) -> TransformerEngine:
+def _library_for(machine: Machine, call: str) -> TransformerEngine:
     refusal = machine.refusal
     try:
         library = TransformerEngine()
     except MissingPackageError as error:
         if refusal is None:
             raise
-        raise MissingPackageError(f"{_refused(refusal)} {error}") from error
+        raise MissingPackageError(f"{_refused(refusal, call)} {error}") from error
     refusal = refusal or library.unavailable()
     if refusal:
-        raise PrecisionError(_refused(refusal))
+        raise PrecisionError(_refused(refusal, call))
     return library
 
 
-def _refused(refusal: str) -> str:
+def _refused(refusal: str, call: str) -> str:
     return (
-        f"This machine cannot run Transformer Engine: {refusal.rstrip('.')}. Use 'bf16-mixed' or '16-mixed'; to see "
-        "whether a model is stable in FP8, pass TransformerEnginePrecision(emulate=True)."
+        f"Passed `{call}`. This machine cannot run Transformer Engine: {refusal.rstrip('.')}. Use 'bf16-mixed' or "
+        "'16-mixed'; to see whether a model is stable in FP8, pass TransformerEnginePrecision(emulate=True)."
     )
-
-
-def _cast(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Cast floating-point tensors; `module.to(dtype)` would make complex ones real."""
-    if dtype is torch.float32:
-        return module.float()
-    return module.half() if dtype is torch.float16 else module.bfloat16()
 
 
 def _mixed(dtype: torch.dtype) -> str:

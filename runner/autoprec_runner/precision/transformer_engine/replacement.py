@@ -58,9 +58,14 @@ def _is_plain(layer: nn.LayerNorm) -> bool:
 
 
 def _dressed(new: nn.Module, old: nn.Module) -> nn.Module:
-    """Give a new layer the parameters, the mode, the hooks and the attributes of the old one."""
+    """Give a new layer the parameters, buffers and children, the mode, the hooks and the attributes of the old one."""
     for name, parameter in old.named_parameters(recurse=False):
         setattr(new, name, parameter)
+    for name, buffer in old.named_buffers(recurse=False):
+        persistent = name not in old._non_persistent_buffers_set  # noqa: SLF001 (there is no public way to tell)
+        new.register_buffer(name, buffer, persistent=persistent)
+    for name, child in old.named_children():
+        new.add_module(name, child)
     new.training = old.training
     for name in _HOOK_TABLES:
         table: Any = old.__dict__[name]

@@ -1,6 +1,7 @@
 """The bitsandbytes examples of the precision guides, written with `Engine`, and run."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -132,3 +133,21 @@ def test_an_8_bit_optimizer_with_embeddings_in_32_bit() -> None:
     assert losses[-1] < losses[0]
     states = [optimizer.state[each.weight]["state1"].dtype for each in (model.embed_tokens, model.block[0])]
     assert [torch.float32, torch.uint8] == states
+
+
+@pytest.mark.parametrize("mode", ["nf4", "nf4-dq", "fp4", "fp4-dq"])
+def test_the_configuration_for_hugging_face_in_4_bit(mode: Any) -> None:
+    pytest.importorskip("transformers", reason="makes its configuration")
+    config = BitsandbytesPrecision(mode, dtype=torch.bfloat16, ignore_modules={"lm_head"}).setup_bnb_config()
+    assert config.load_in_4bit
+    assert mode == config.bnb_4bit_quant_type + ("-dq" if config.bnb_4bit_use_double_quant else "")
+    assert (torch.bfloat16, ["lm_head"]) == (config.bnb_4bit_compute_dtype, config.llm_int8_skip_modules)
+
+
+@pytest.mark.parametrize("mode", ["int8", "int8-training"])
+def test_the_configuration_for_hugging_face_in_8_bit(mode: Any) -> None:
+    pytest.importorskip("transformers", reason="makes its configuration")
+    config = BitsandbytesPrecision(mode).setup_bnb_config()
+    assert config.load_in_8bit
+    assert (mode == "int8-training") == config.llm_int8_has_fp16_weight
+    assert config.llm_int8_skip_modules is None
