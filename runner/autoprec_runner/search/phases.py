@@ -120,9 +120,8 @@ class Phases:
         bench, question = self._bench, self._bench.question
         present, others = list(field), list[Contender]()
         plain = [each.candidate for each in field if not each.candidate.compile]
-        tried = {trial.candidate for trial in bench.trials}
         for candidate in (each.model_copy(update={"compile": True}) for each in plain):
-            if candidate in tried:
+            if candidate in (question.candidates or ()) or settled(candidate, bench.trials):
                 continue
             support = judged(candidate, question.profile, question.device)
             if not self._may_start(support):

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 
 from autoprec_runner.search.bench import Bench
+from autoprec_runner.search.budget import BudgetOverError
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.largest import find_largest_batches
 from autoprec_runner.search.sprint import MAX_STEPS, Pace, recording, set_up
@@ -74,7 +76,8 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
             break
     bench.recorder = bench.records().under(watch.conditions())
     if bench.question.batch_size == "max":
-        find_largest_batches(bench, field, pace)
+        with suppress(BudgetOverError):  # the race has been run, and its trials are to be kept
+            find_largest_batches(bench, field, pace)
     for contender in field:
         bench.record(bench.records().measured(contender, "race"))
     return list(field)
