@@ -2,6 +2,7 @@
 
 from autoprec_probe.candidate import Candidate, Device, MatmulPrecision, Strategy
 from autoprec_probe.detect import probe
+from autoprec_probe.energy import EnergyReading, device_joules, host_joules, read_energy
 from autoprec_probe.errors import (
     CaptureError,
     DeviceNotFoundError,
@@ -27,6 +28,7 @@ __all__ = [
     "Device",
     "DeviceNotFoundError",
     "DeviceTelemetry",
+    "EnergyReading",
     "Finding",
     "ForeignPrecisionError",
     "HardwareProfile",
@@ -43,11 +45,14 @@ __all__ = [
     "Telemetry",
     "UnknownPrecisionError",
     "canonical_precision",
+    "device_joules",
     "hardware_key",
+    "host_joules",
     "known_precisions",
     "matmul_options",
     "precision_table",
     "probe",
+    "read_energy",
     "read_telemetry",
     "support",
 ]

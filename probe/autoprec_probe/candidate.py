@@ -29,6 +29,8 @@ class Candidate(BaseModel):
     """What `torch.set_float32_matmul_precision` is set to: TF32 on Ampere and later; on a CPU, oneDNN may use bf16."""
     keep_fp32: tuple[str, ...] = ()
     """Qualified names of modules that stay in float32 while the model around them runs in half precision."""
+    compile: bool = False
+    """Compile the forward pass with `torch.compile`."""
     emulate: bool = False
     """Compute the numbers of a format that the hardware lacks in one that it has: for stability only. What such a trial
     takes in time and memory says nothing of the format, so that it is neither timed nor recommended."""
@@ -48,6 +50,8 @@ class Candidate(BaseModel):
         if self.keep_fp32:
             more = f" and {len(self.keep_fp32) - _SHOWN} more" if len(self.keep_fp32) > _SHOWN else ""
             extras.append(f"fp32 in {', '.join(self.keep_fp32[:_SHOWN])}{more}")
+        if self.compile:
+            extras.append("compiled")
         if self.emulate:
             extras.append("emulated numerics")
         if self.strategy != "single":

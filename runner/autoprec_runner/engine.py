@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from autoprec_probe.candidate import MatmulPrecision
+from autoprec_runner.compiling import CompiledMethod
 from autoprec_runner.effective import observe_effective_dtypes
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.forward import PrecisionMethod, precision_method
@@ -38,6 +39,7 @@ class Engine:
             ``xla`` ``auto``, ``xla``, ``tpu`` or ``cpu``.
         plugins: A precision plugin, in place of `precision`.
         matmul_precision: What float32 matrix products may use inside forward and backward; None leaves torch's setting.
+        compile: Whether to compile the forward pass with `torch.compile`, inside what the precision puts around it.
         keep_fp32: Qualified names of modules that stay in float32 below a mixed or true half precision.
         options: What the strategy takes, such as ``zero_stage=2`` for ``deepspeed``; see its class.
 
@@ -53,6 +55,7 @@ class Engine:
         plugins: Precision | Sequence[Precision] | None = None,
         matmul_precision: MatmulPrecision | None = None,
         *,
+        compile: bool = False,  # noqa: A002 (the name that PyTorch gave it)
         keep_fp32: Iterable[str] = (),
         **options: Any,
     ) -> None:
@@ -69,6 +72,14 @@ class Engine:
         device = self._strategy.device(accelerator)
         self._matmul_precision = matmul_precision
         self._plugin = resolve_precision(_choose(precision, plugins), device=device.type, strategy=strategy)
+        if compile and strategy != "single":
+            raise PrecisionError(
+                f"compile=True is for strategy='single', not {strategy!r}. Compile the model's parts before setup().",
+            )
+        self._compile = compile
+        self._compiled: list[CompiledMethod] = []
+        if compile:
+            self._plugin.expect_compilation()
         if kept := _names(keep_fp32):
             self._plugin.keep_modules(kept)
         self._device = self._strategy.connect(device)
@@ -228,8 +239,8 @@ class Engine:
 
     @property
     def compilations(self) -> int:
-        """How many programs this process has compiled for the device; 0 under strategies that compile nothing."""
-        return self._strategy.compilations
+        """How many programs have been compiled so far, by the strategy in this process or for a forward of ours."""
+        return self._strategy.compilations + sum(each.programs for each in self._compiled)
 
     def synchronize(self) -> None:
         """Wait until the device has done everything that it was asked for: before a clock is read, say."""
@@ -276,6 +287,9 @@ class Engine:
 
     def _put_precision_on(self, model: nn.Module, name: str) -> None:
         patched = self._strategy.setup_method(model, name)
+        if self._compile and name == "forward":
+            patched = CompiledMethod(model, name, patched)
+            self._compiled.append(patched)
         PrecisionMethod(model, name, self._plugin, self._matmul_precision, patched).install()
 
     def _accept_set_up(self, model: nn.Module, present: PrecisionMethod) -> nn.Module:

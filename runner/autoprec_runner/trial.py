@@ -11,7 +11,9 @@ from autoprec_probe.support import SupportLevel
 TrialStatus = Literal["ok", "unstable", "oom", "crashed", "timeout", "unsupported", "error"]
 Phase = Literal["screen", "sprint", "race", "verify"]
 Mode = Literal["train", "inference"]
-Objective = Literal["throughput", "memory", "energy", "balanced"]
+Objective = Literal["throughput", "memory", "energy", "balanced", "time-to-loss"]
+BatchLimit = Literal["memory", "time", "workload"]
+Bottleneck = Literal["input-bound", "launch-bound"]
 
 
 class _Record(BaseModel):
@@ -27,6 +29,95 @@ class StepTime(_Record):
     steps: int
     warmup_steps: int = 0
     """Steps run before the step time was stationary; they are not in the median."""
+
+
+class StepParts(_Record):
+    """Where the time of a step goes: medians over a few steps that were run for this alone, in seconds.
+
+    Between the parts the device is waited for, so that their sum may exceed the step time.
+    """
+
+    fetch_seconds: float | None = None
+    """Drawing one batch from the user's loader, with nothing else going on; None where there was nothing to draw from.
+    The steps of a trial do not wait for it."""
+    move_seconds: float
+    """Moving a batch to the device; 0 where it is there."""
+    forward_seconds: float
+    """The forward pass and, in training, the loss."""
+    backward_seconds: float | None = None
+    optimizer_seconds: float | None = None
+    """The update, and forgetting the gradients."""
+    steps: int
+    operations: int | None = None
+    """Operations that the host starts in one step; None where they could not be counted."""
+    start_seconds: float | None = None
+    """Starting one operation that has next to nothing to compute."""
+    bottleneck: Bottleneck | None = None
+    """What keeps a faster precision from helping; `autoprec_runner.trials.bottleneck` says how that is found."""
+
+    @property
+    def data_seconds(self) -> float:
+        """Fetching and moving a batch."""
+        return (self.fetch_seconds or 0.0) + self.move_seconds
+
+    @property
+    def compute_seconds(self) -> float:
+        """Forward, backward and update."""
+        return self.forward_seconds + (self.backward_seconds or 0.0) + (self.optimizer_seconds or 0.0)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """What share of their sum each part has that a step of this mode consists of."""
+        parts = {
+            "data": self.data_seconds,
+            "forward": self.forward_seconds,
+            "backward": self.backward_seconds,
+            "optimizer": self.optimizer_seconds,
+        }
+        total = self.data_seconds + self.compute_seconds
+        return {name: seconds / total for name, seconds in parts.items() if seconds is not None and total > 0}
+
+
+class MemoryParts(_Record):
+    """What the peak memory of a step consists of, in bytes."""
+
+    weights_bytes: int
+    """Parameters and buffers."""
+    gradients_bytes: int | None = None
+    """None where the strategy keeps them to itself, and in inference."""
+    optimizer_bytes: int | None = None
+    """The tensors of the optimizer's state."""
+    rest_bytes: int
+    """The peak without all these: activations, temporary results and the batch. At its height not every gradient need
+    be there, so that this is the least that they took."""
+
+    @property
+    def standing_bytes(self) -> int:
+        """What is there whatever the batch: weights, gradients and optimizer state."""
+        return self.weights_bytes + (self.gradients_bytes or 0) + (self.optimizer_bytes or 0)
+
+
+class Energy(_Record):
+    """What the steps of a race took from a meter, in joules a sample, with its 95 % bootstrap interval over rounds."""
+
+    joules_per_sample: float
+    low_joules: float
+    high_joules: float
+    meter: Literal["nvml", "rapl"]
+    """NVML counts the device alone; RAPL counts all cores of the machine and its memory, whoever uses them."""
+    steps: int
+
+
+class LargestBatch(_Record):
+    """The most samples in a batch that a candidate took, made of the user's own by repeating them."""
+
+    batch_size: int
+    samples_per_second: float
+    step_seconds: float
+    """The median of a few steps."""
+    peak_memory_bytes: int
+    limited_by: BatchLimit
+    """Whether more did not fit, were not tried because the budget went on to other things, or do not make a step."""
 
 
 class Check(_Record):
@@ -100,6 +191,14 @@ class Trial(_Record):
     tokens_per_second: float | None = None
     peak_memory_bytes: int | None = None
     """High-water mark of the steps above the process's size before the workload was loaded."""
+    memory_parts: MemoryParts | None = None
+    compile_seconds: float | None = None
+    """What compiling took before the steady state: the untimed steps in which programs were compiled."""
+    parts: StepParts | None = None
+    """None before the race, under XLA, and where steps are too long for the budget."""
+    energy: Energy | None = None
+    largest_batch: LargestBatch | None = None
+    """Only where it was asked for."""
     losses: tuple[float, ...] = ()
     """The first losses of the run, one a step (train), at most 256."""
     final_loss: float | None = None
@@ -107,6 +206,11 @@ class Trial(_Record):
     effective_dtypes: EffectiveDtypes | None = None
     software: dict[str, str | None] = Field(default_factory=dict)
     conditions: dict[str, str | int | float | None] = Field(default_factory=dict)
-    """Circumstances that a timing depends on: threads, affinity, load."""
+    """Circumstances that a timing depends on: threads, affinity, load, and what was seen during the race."""
     started_at: datetime
     wall_seconds: float
+
+    @property
+    def energy_joules_per_sample(self) -> float | None:
+        """What one sample took; None where no meter could be read."""
+        return self.energy.joules_per_sample if self.energy else None

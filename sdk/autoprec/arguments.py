@@ -38,12 +38,14 @@ def check_devices(devices: object, strategy: str) -> None:
         )
 
 
-def check_predictable(strategy: str) -> None:
-    """Refuse to predict steps that several processes share.
+def check_predictable(strategy: str, **tried: object) -> None:
+    """Refuse to predict steps that several processes share, and what only trials `tried` can tell.
 
     Raises:
-        StudyError: The strategy is another one than `single`.
+        StudyError: The strategy is another one than `single`, or something that needs trials was asked for.
     """
+    if asked := [f"{name}={value!r}" for name, value in tried.items() if value]:
+        raise StudyError(f"hardware= predicts, and {', '.join(asked)} needs trials. Leave one of them out.")
     if strategy != "single":
         raise StudyError(
             f"hardware= predicts steps of one process; strategy={strategy!r} needs trials. Leave one of them out.",

@@ -35,6 +35,7 @@ def fabric(candidate: Candidate, device: Device, *, framework: str = "Fabric") -
             "ask suggest() without 16-mixed among the candidates.",
         )
     _require_default_matmul(candidate, framework, f"precision={candidate.precision!r}")
+    _require_not_compiled(candidate, framework, f"precision={candidate.precision!r}")
     return {"precision": candidate.precision}
 
 
@@ -50,7 +51,8 @@ def accelerate(candidate: Candidate, device: Device) -> dict[str, Any]:
     """
     value = _hugging_face(candidate, device, "Accelerator")
     _require_default_matmul(candidate, "Accelerator", f"mixed_precision={value!r}")
-    return {"mixed_precision": value}
+    compiled = {"dynamo_backend": "inductor"} if candidate.compile else {}
+    return {"mixed_precision": value, **compiled}
 
 
 def transformers(candidate: Candidate, device: Device, mode: Mode) -> dict[str, Any]:
@@ -63,6 +65,7 @@ def transformers(candidate: Candidate, device: Device, mode: Mode) -> dict[str, 
         return {f"{'fp16' if candidate.precision == '16-true' else 'bf16'}_full_eval": True}
     value = _hugging_face(candidate, device, "TrainingArguments")
     arguments = {} if value == "no" else {value: True}
+    arguments |= {"torch_compile": True} if candidate.compile else {}
     if candidate.matmul_precision == "high" and device == "cuda":
         return {**arguments, "tf32": True}
     _require_default_matmul(candidate, "TrainingArguments", " and ".join(f"{name}=True" for name in arguments))
@@ -78,6 +81,7 @@ def deepspeed(candidate: Candidate) -> dict[str, Any]:
     """
     _require(candidate, "DeepSpeed", {*_MIXED, "32-true", "bf16-true"}, _deepspeed_way_out(candidate))
     _require_default_matmul(candidate, "DeepSpeed", "the precision sections for that")
+    _require_not_compiled(candidate, "DeepSpeed", "the precision sections for that")
     if candidate.precision in _MIXED:
         return {"torch_autocast": {"enabled": True, "dtype": _MIXED[candidate.precision]}}
     if candidate.precision == "32-true":
@@ -99,6 +103,7 @@ def fsdp(candidate: Candidate) -> dict[str, Any]:
         )
     _require(candidate, "MixedPrecisionPolicy", {*_MIXED, "32-true"}, way_out)
     _require_default_matmul(candidate, "MixedPrecisionPolicy", "the policy for that")
+    _require_not_compiled(candidate, "MixedPrecisionPolicy", "the policy for that")
     if candidate.precision == "32-true":
         return {}
     return {"param_dtype": _dtype(_MIXED[candidate.precision]), "reduce_dtype": _dtype("float32")}
@@ -108,7 +113,8 @@ def torch(candidate: Candidate, device: Device, mode: Mode) -> dict[str, Any]:
     """Return what plain PyTorch needs.
 
     `autocast` holds the arguments of `torch.autocast`, `grad_scaler` those of `torch.amp.GradScaler`, `weights_dtype`
-    is for `model.to()`, `float32_matmul_precision` for `torch.set_float32_matmul_precision()`.
+    is for `model.to()`, `float32_matmul_precision` for `torch.set_float32_matmul_precision()`; `compile` is there, and
+    true, where `model.compile()` is to be called afterwards.
     """
     precision = candidate.precision
     _require(candidate, "Plain PyTorch", {*_MIXED, *_TRUE})
@@ -122,6 +128,7 @@ def torch(candidate: Candidate, device: Device, mode: Mode) -> dict[str, Any]:
         "grad_scaler": {"device": device, "enabled": precision == "16-mixed" and mode == "train"},
         "weights_dtype": _dtype("float32" if mixed else _TRUE[precision]),
         "float32_matmul_precision": candidate.matmul_precision,
+        **({"compile": True} if candidate.compile else {}),
     }
 
 
@@ -186,6 +193,15 @@ def _require_default_matmul(candidate: Candidate, framework: str, rest: str) -> 
             f"{framework} has no argument for the matmul precision of {candidate}. Call "
             f"torch.set_float32_matmul_precision({candidate.matmul_precision!r}) at the start of the program and give "
             f"{framework} {rest or 'nothing else'}.",
+        )
+
+
+def _require_not_compiled(candidate: Candidate, framework: str, rest: str) -> None:
+    """Refuse to drop the compilation, which is done to the model before a framework gets it."""
+    if candidate.compile:
+        raise ExportError(
+            f"{framework} has no argument for torch.compile, which {candidate} needs. Give {framework} {rest}, and "
+            "call model.compile() before the framework sets the model up.",
         )
 
 

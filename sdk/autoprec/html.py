@@ -7,7 +7,7 @@ from html import escape
 
 from autoprec.findings import summary
 from autoprec.recommendation import Recommendation
-from autoprec.rows import Row, headings, rows
+from autoprec.rows import LEGEND, Row, headings, is_marked, rows
 
 _CELL = "style='text-align:left;vertical-align:top;padding:2px 8px'"
 
@@ -17,11 +17,12 @@ def page(recommendation: Recommendation) -> str:
     assumed = (
         f"<p>Assumed of the workload:</p>{_list(recommendation.assumptions)}" if recommendation.assumptions else ""
     )
+    legend = f"<p>{escape(LEGEND)}</p>" if is_marked(recommendation) else ""
     told = summary(recommendation.findings)
     found = f"<p>What the doctor says:</p>{_list(told)}" if told else ""
     return (
         f"<div style='overflow-x:auto'>{_headline(recommendation)}{_list(recommendation.reasons)}"
-        f"{_table(rows(recommendation), headings(recommendation))}{found}{assumed}</div>"
+        f"{_table(rows(recommendation), headings(recommendation))}{legend}{found}{assumed}</div>"
     )
 
 

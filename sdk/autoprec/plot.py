@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from autoprec.recommendation import Recommendation
-from autoprec.rows import latest
+from autoprec.rows import is_marked, latest
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.trial import StepTime, Trial
 
@@ -33,7 +33,9 @@ def plot(recommendation: Recommendation) -> "Figure":
         if trial.step_time is not None and trial.peak_memory_bytes is not None
     }
     roles = _roles(recommendation)
-    figure = Figure([_point(trial, roles.get(candidate, trial.status)) for candidate, trial in measured.items()])
+    points = [_point(trial, roles.get(candidate, trial.status)) for candidate, trial in measured.items()]
+    front = [measured[each] for each in recommendation.pareto if each in measured]
+    figure = Figure([*([_front(front)] if is_marked(recommendation) else []), *points])
     figure.update_layout(
         title=f"{recommendation.candidate or 'No recommendation'} on {recommendation.hardware_key or 'this machine'}",
         xaxis={"title": "peak memory of a step (MiB)", "rangemode": "tozero"},
@@ -69,6 +71,20 @@ def _point(trial: Trial, role: str) -> "Scatter":
         },
         hovertext=[trial.reason],
         name=f"{trial.candidate} ({role})",
+    )
+
+
+def _front(trials: list[Trial]) -> "Scatter":
+    """Return the steps between those whom no other candidate beats in time and memory at once."""
+    from plotly.graph_objects import Scatter  # noqa: PLC0415 (optional)
+
+    return Scatter(
+        x=[(trial.peak_memory_bytes or 0) / 2**20 for trial in trials],
+        y=[trial.step_time.median_seconds * 1e3 for trial in trials if trial.step_time],
+        mode="lines",
+        line={"dash": "dot", "shape": "hv", "color": "#999999"},
+        hoverinfo="skip",
+        name="Pareto front",
     )
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from autoprec.findings import summary
 from autoprec.paragraph import Paragraph
 from autoprec.recommendation import Recommendation
-from autoprec.rows import Row, headings, notes, rows
+from autoprec.rows import LEGEND, Row, headings, is_marked, notes, rows
 from autoprec_service.formatting import listed
 
 _RIGHT = {"step time", "memory"}
@@ -41,6 +41,8 @@ class Report(JupyterMixin):
             yield Paragraph(Text(f"Not tried yet: {names}. Ask again to go on."))
         if found:
             yield from (Text(), _table(found, headings(recommendation)))
+        if is_marked(recommendation):
+            yield Text(LEGEND, style="dim")
         if why := notes(found):
             yield from (Text(), Text("Why not the others", style="bold"))
             yield from (Paragraph(Text.assemble((listed(names), "bold"), f": {note}")) for note, names in why.items())

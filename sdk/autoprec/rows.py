@@ -11,6 +11,10 @@ from autoprec_service.recommendation import Ratio, Rejected
 
 _ORDER: tuple[Phase, ...] = ("screen", "sprint", "race", "verify")
 _UNKNOWN = "-"
+_MARK = " *"
+LEGEND = (
+    "* On the Pareto front: no candidate that qualifies takes less time without more memory, or the other way round."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,11 @@ def notes(found: list[Row]) -> dict[str, list[str]]:
     return about
 
 
+def is_marked(recommendation: Recommendation) -> bool:
+    """Return whether time and memory leave a choice, so that the candidates between which it lies are marked."""
+    return len(recommendation.pareto) > 1
+
+
 def latest(trials: tuple[Trial, ...]) -> dict[Candidate, Trial]:
     """Return for each candidate its trial of the latest phase."""
     return {
@@ -75,7 +84,7 @@ def _row(
     return Row(
         cells=(
             str(candidate),
-            status,
+            status + (_MARK if is_marked(recommendation) and candidate in recommendation.pareto else ""),
             duration(seconds) if seconds else _UNKNOWN,
             _ratio(speedup),
             size(memory) if memory else _UNKNOWN,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from autoprec.arguments import (
     check_budget,
@@ -53,6 +53,8 @@ def suggest(
     strategy: Strategy = "single",
     device: "str | torch.device" = "auto",
     devices: int = 1,
+    compile: bool = False,  # noqa: A002 (the name that PyTorch gave it)
+    batch_size: Literal["max"] | None = None,
     budget: float = 60.0,
     seed: int = 0,
     progress: bool = True,
@@ -70,7 +72,8 @@ def suggest(
         loss: Callable(output, batch) returning a scalar tensor; inferred where it can be.
         optimizer: Callable(params) returning an optimizer; AdamW with PyTorch's defaults otherwise.
         mode: "train" or "inference"; None for the workload's own, or "train".
-        objective: What the best candidate has the most or least of: "throughput", "memory", "energy", "balanced".
+        objective: What the best candidate has the most or least of: "throughput", "memory", "energy", "balanced", or
+            "time-to-loss", which asks how fast a training loss falls.
         max_memory: The most that the steps may take, such as "40GiB", or bytes.
         tolerance: Accepted relative loss gap to fp32 (train, default 0.05) or relative output error (inference, 0.02);
             with a metric, how far that may be from its value in fp32 (0.01).
@@ -80,6 +83,10 @@ def suggest(
         strategy: Who owns the step: "single", "fsdp", "deepspeed" or "xla".
         device: "auto", "cpu", "cuda", or another kind that this machine has.
         devices: Number of processes that share the step of a trial; more than 1 needs "fsdp" or "deepspeed".
+        compile: Whether to try those who survive the first steps a second time, compiled by `torch.compile`. That takes
+            tens of seconds each: give a larger budget.
+        batch_size: "max" to find, for each contender, the largest batch within `max_memory`, or the memory there is,
+            made of the given one by repeating its samples along the first axis.
         budget: Seconds of wall time for the whole study.
         seed: Seeds weights made by a factory, inferred batches and dropout.
         progress: Whether to show progress, where there is a terminal or a notebook to show it.
@@ -103,6 +110,7 @@ def suggest(
     check_choice("objective", objective, get_args(Objective))
     check_choice("mode", "train" if mode is None else mode, get_args(Mode))
     check_choice("strategy", strategy, STRATEGIES)
+    check_choice("batch_size", "max" if batch_size is None else batch_size, ["max"])
     check_devices(devices, strategy)
     check_budget(budget)
     check_tolerance(tolerance)
@@ -112,7 +120,7 @@ def suggest(
     workload = _workload(model, mode, batch=batch, loss=loss, optimizer=optimizer, metric=metric)
     constraints = Constraints(max_memory_bytes=max_bytes, tolerance=tolerance)
     if hardware is not None:
-        check_predictable(strategy)
+        check_predictable(strategy, compile=compile, batch_size=batch_size)
         with TemporaryDirectory(prefix="autoprec-") as folder:
             return predicted(
                 _source(workload, Path(folder)),
@@ -139,6 +147,8 @@ def suggest(
                 strategy=strategy,
                 devices=devices,
                 candidates=tried,
+                compile=compile,
+                batch_size=batch_size,
                 budget_seconds=float(budget),
                 seed=seed,
             )

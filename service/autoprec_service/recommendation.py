@@ -66,6 +66,8 @@ class Recommendation(_Part):
     reasons: tuple[str, ...]
     alternatives: tuple[Alternative, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    pareto: tuple[Candidate, ...] = ()
+    """Those that qualify and that none other beats in time and memory at once, the fastest first."""
     evidence: tuple[str, ...] = ()
     """Ids of the trials that the answer rests on."""
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.distributed.fsdp import MixedPrecisionPolicy
 
+from autoprec import exports
 from autoprec.exports import ExportError
 from autoprec.recommendation import Recommendation
 from autoprec_probe import Candidate
@@ -143,3 +144,23 @@ def test_a_third_party_precision_is_left_to_the_engine(chosen: Chosen, framework
 def test_nothing_is_exported_where_nothing_qualifies(answer_of: Chosen) -> None:
     with pytest.raises(ExportError, match="There is no trial of this workload"):
         answer_of().fabric()
+
+
+COMPILED = Candidate(precision="bf16-mixed", compile=True)
+
+
+def test_frameworks_that_compile_are_told_to() -> None:
+    assert {"mixed_precision": "bf16", "dynamo_backend": "inductor"} == exports.accelerate(COMPILED, "cuda")
+    assert {"bf16": True, "torch_compile": True} == exports.transformers(COMPILED, "cuda", "train")
+    assert exports.torch(COMPILED, "cuda", "train")["compile"]
+
+
+def test_frameworks_that_take_compiled_models_say_so() -> None:
+    refusing: list[Callable[[], object]] = [
+        lambda: exports.fabric(COMPILED, "cuda"),
+        lambda: exports.deepspeed(COMPILED),
+        lambda: exports.fsdp(COMPILED),
+    ]
+    for export in refusing:
+        with pytest.raises(ExportError, match=r"no argument for torch\.compile.*call model\.compile\(\)"):
+            export()

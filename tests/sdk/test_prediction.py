@@ -56,6 +56,8 @@ def test_the_table_shows_what_was_predicted(autoprec_command: Command) -> None:
         (("--hardware", "nvidia-h100"), "Nearest: nvidia-h"),
         (("--hardware", "cpu-x86-mmx-2c"), "amx_bf16"),
         (("--hardware", H100, "--strategy", "fsdp"), "needs trials"),
+        (("--hardware", H100, "--compile"), "compile=True needs trials"),
+        (("--hardware", H100, "--batch-size", "max"), "batch_size='max' needs trials"),
     ],
 )
 def test_what_cannot_be_predicted_as_asked_is_a_usage_error(

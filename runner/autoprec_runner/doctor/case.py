@@ -88,7 +88,7 @@ class TrialCase:
     @property
     def reference(self) -> "Tried | None":
         """The candidate that the others are compared with."""
-        plain = (each for each in self.tried if each.candidate.precision == "32-true")
+        plain = (each for each in self.tried if each.candidate.precision == "32-true" and not each.candidate.compile)
         return next((each for each in plain if each.candidate.matmul_precision == "highest"), None)
 
     def with_precision(self, *precisions: str) -> Iterator["Tried"]:

@@ -74,6 +74,9 @@ class Precision:
             "Use 16-mixed, bf16-mixed, 16-true or bf16-true with strategy='single'.",
         )
 
+    def expect_compilation(self) -> None:
+        """Hear that forward passes are going to be compiled, before any module is converted."""
+
     def convert_module(self, module: nn.Module) -> nn.Module:
         """Return `module` with its parameters and buffers in the dtype that they are kept in."""
         return module

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from autoprec_probe import HostReader, Reader
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.isolation.forkserver import ForkServer
 from autoprec_runner.search.budget import Budget, BudgetOverError
@@ -40,6 +41,8 @@ class Bench:
     ledger: Ledger
     preference: Preference
     progress: Progress
+    reader: Reader = field(default_factory=HostReader)
+    """The machine, to be looked at while trials are timed."""
     recorder: Recorder | None = None
     trials: list[Trial] = field(default_factory=list)
     _sessions: list[TrialSession] = field(default_factory=list)
@@ -96,6 +99,11 @@ class Bench:
         machine = MEMORY_SHARE * (psutil.virtual_memory().available - asleep)
         free = min(machine, self._allowed_bytes - everybody)
         return 2 * max((peak for peak, _ in peaks), default=0) > free
+
+    @property
+    def processes(self) -> int:
+        """How many children hold a device now."""
+        return sum(not each.closed for each in self._sessions)
 
     def close(self) -> None:
         """End every child, also those that come after one that cannot be ended."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+from autoprec_probe import Reader
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.doctor.before import findings_before
 from autoprec_runner.doctor.examine import examine_trials
@@ -59,11 +60,13 @@ def conduct(
     *,
     progress: Progress | None = None,
     fresh: bool = False,
+    reader: Reader | None = None,
 ) -> Outcome:
     """Answer a question by trials, each stored as soon as it is finished.
 
     A study that has been completed before is answered from the ledger, unless `fresh`; one that was interrupted goes on
-    where it stopped. Ctrl-C ends a study early and keeps what it has.
+    where it stopped. Ctrl-C ends a study early and keeps what it has. `reader` tells of the machine while trials are
+    timed; None for that of the real one.
 
     Raises:
         WorkloadError: The user's model, batch, loss or factory does not make a step.
@@ -71,6 +74,7 @@ def conduct(
         KeyboardInterrupt: Ctrl-C came before the workload was loaded, so that there is nothing to keep.
     """
     with _bench(question, ledger, preference, progress or Progress()) as bench:
+        bench.reader = reader or bench.reader
         return _Conductor(bench, fresh=fresh).conduct()
 
 

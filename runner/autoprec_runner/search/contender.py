@@ -1,9 +1,11 @@
 """A candidate on its way through a study."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autoprec_probe.candidate import Candidate
 from autoprec_probe.support import Support
+from autoprec_runner.trial import LargestBatch
+from autoprec_runner.trials.energy import RoundEnergy
 from autoprec_runner.trials.session import TrialSession
 
 
@@ -13,6 +15,11 @@ class Contender:
 
     support: Support
     session: TrialSession
+    energy: list[RoundEnergy] = field(default_factory=list)
+    """What the rounds of its race took, where a meter tells."""
+
+    largest_batch: LargestBatch | None = None
+    """Where it was asked for and found."""
 
     @property
     def candidate(self) -> Candidate:

@@ -159,6 +159,7 @@ class InferenceJudge(Judge):
             session.evidence,
             comparison,
             tolerance=math.inf if self._has_metric else bench.question.constraints.tolerance,
+            reference=self._reference.session.evidence,
         )
 
 

@@ -24,7 +24,7 @@ def kept_variant(bench: Bench, contender: Contender, reference: Evidence | None)
     """
     candidate = contender.candidate
     failed = bench.trials[-1].candidate == candidate and bench.trials[-1].status == "unstable"
-    if not failed or candidate.precision not in KEEPING or candidate.strategy != "single":
+    if not failed or candidate.compile or candidate.precision not in KEEPING or candidate.strategy != "single":
         return None
     names = culprits(contender.session.evidence, reference)
     if not names and bench.trials[-1].phase == "verify":

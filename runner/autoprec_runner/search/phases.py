@@ -56,6 +56,9 @@ class Phases:
             verify_alone(bench, double, pace)
             note_untried(bench, candidates, _NO_REFERENCE)
             return
+        if bench.question.compile:
+            field, slower = self._compiled(field, reference)
+            others = [*others, *slower]
         bench.progress.phase("race")
         field = race(bench, field, pace)
         if reference in field:
@@ -117,6 +120,40 @@ class Phases:
                 field, slower = self._keep([*field, fit], reference)
                 others += slower
         return field, others
+
+    def _compiled(
+        self, field: Sequence[Contender], reference: Contender | None
+    ) -> tuple[list[Contender], list[Contender]]:
+        """Sprint those who survived a second time, compiled; return again who races and who does not."""
+        bench, question = self._bench, self._bench.question
+        present, others = list(field), list[Contender]()
+        plain = [each.candidate for each in field if not each.candidate.compile]
+        for candidate in (each.model_copy(update={"compile": True}) for each in plain):
+            if candidate in (question.candidates or ()) or settled(candidate, bench.trials):
+                continue
+            support = judged(candidate, question.profile, question.device)
+            if not self._may_start(support):
+                continue
+            contender = Contender(support=support, session=bench.start(candidate))
+            if sprint(bench, contender, self._pace):
+                present, slower = self._keep([*present, contender], reference)
+                others += slower
+        return present, others
+
+    def _may_start(self, support: Support) -> bool:
+        """Return whether a compiled candidate can run and there is time for it; a trial says so if not."""
+        bench = self._bench
+        if not support.can_run:
+            bench.record(
+                bench.records().refused(support, status="unsupported", reason=support.reason, remedy=support.remedy),
+            )
+        elif not bench.budget.left_until(SPRINT_ENDS_AT):
+            reason = f"Not tried: too little of the budget of {bench.question.budget_seconds:g} s was left to compile."
+            remedy = "Give the study a larger budget."
+            bench.record(bench.records().refused(support, status="timeout", reason=reason, remedy=remedy))
+        else:
+            return True
+        return False
 
     def _fit(self, contender: Contender) -> Contender | None:
         """Return the contender, or a variant of it that keeps some modules in fp32, if it runs well."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
+from typing import Literal
 
 from autoprec_probe.candidate import Candidate, Device, Strategy
 from autoprec_probe.profile import HardwareProfile
@@ -10,7 +11,7 @@ from autoprec_runner.study import Constraints
 from autoprec_runner.trial import Mode, Objective
 from autoprec_runner.trials.session import Prepared
 
-MEASUREMENT_VERSION = 1
+MEASUREMENT_VERSION = 2
 """Raised when trials are measured or judged differently, so that older answers are not taken for current ones."""
 
 
@@ -34,6 +35,10 @@ class Question:
     """Processes that share the step of a trial."""
     candidates: tuple[Candidate, ...] | None = None
     """What to try; None for everything that makes sense on this machine. The reference `32-true` is always tried."""
+    compile: bool = False
+    """Whether to try those who survive the sprint a second time, compiled."""
+    batch_size: Literal["max"] | None = None
+    """Whether to find the largest batch of each contender; None leaves batches as they are."""
     budget_seconds: float = 60.0
     seed: int = 0
     memory_limit_bytes: int | None = None
@@ -56,6 +61,8 @@ class Question:
             self.objective,
             self.constraints.model_dump(),
             [each.model_dump() for each in candidates],
+            self.compile,
+            self.batch_size,
             self.budget_seconds,
             self.seed,
             self.memory_limit_bytes,

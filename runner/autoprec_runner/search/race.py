@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 
 from autoprec_runner.search.bench import Bench
+from autoprec_runner.search.budget import BudgetOverError
 from autoprec_runner.search.contender import Contender
+from autoprec_runner.search.largest import find_largest_batches
 from autoprec_runner.search.sprint import MAX_STEPS, Pace, recording, set_up
+from autoprec_runner.search.watch import Watch
 from autoprec_runner.trial import Objective
 from autoprec_runner.trials.measure import separated, step_time
 from autoprec_runner.trials.session import Evidence, TrialSession
@@ -20,6 +24,10 @@ RACE_ENDS_AT = 0.55
 _ROUND_SECONDS = 0.25
 _COLD_STEPS = 1
 _FEWEST_WARM_STEPS = 3
+_SPLIT_STEPS = 5
+"""Steps in which the parts of a step are timed, once a contender."""
+_FEWEST_SPLIT_STEPS, _SPLIT_SHARE = 3, 0.03
+"""So many steps it takes at least, which may cost this share of the budget."""
 
 
 def score(evidence: Evidence, objective: Objective) -> float:
@@ -30,7 +38,7 @@ def score(evidence: Evidence, objective: Objective) -> float:
             return memory
         case "balanced":
             return math.sqrt(seconds * memory)
-        case "throughput" | "energy":
+        case "throughput" | "energy" | "time-to-loss":
             return seconds
 
 
@@ -51,19 +59,25 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
     """
     crowded = bench.is_crowded(field)
     running = list(field)
+    watch = Watch(reader=bench.reader, device=bench.question.device, devices=bench.question.devices)
     for contender in field:
         contender.session.evidence.rounds = []
     for _ in range(MOST_ROUNDS):
         for contender in tuple(running):
-            if not _round(bench, contender, pace):
+            if not _round(bench, contender, pace, watch):
                 running.remove(contender)
                 field = [each for each in field if each is not contender]
             elif crowded:
                 contender.session.close()
+        watch.look(own_processes=bench.processes)
         running = _still_in_it(running)
         decided = len(running) < 2 and _rounds_run(field) >= FEWEST_ROUNDS  # noqa: PLR2004 (a race takes two)
         if decided or not running or not bench.budget.left_until(RACE_ENDS_AT):
             break
+    bench.recorder = bench.records().under(watch.conditions())
+    if bench.question.batch_size == "max":
+        with suppress(BudgetOverError):  # the race has been run, and its trials are to be kept
+            find_largest_batches(bench, field, pace)
     for contender in field:
         bench.record(bench.records().measured(contender, "race"))
     return list(field)
@@ -75,6 +89,7 @@ def awaken(bench: Bench, contender: Contender, pace: Pace) -> TrialSession:
     if contender.session.closed:
         session = bench.start(contender.candidate)
         session.evidence.rounds = before.rounds
+        session.evidence.parts, session.evidence.held = before.parts, before.held
         session.evidence.warmup = before.warmup
         session.evidence.peak_memory_bytes = before.peak_memory_bytes
         contender.session = session
@@ -82,20 +97,34 @@ def awaken(bench: Bench, contender: Contender, pace: Pace) -> TrialSession:
         limit = max(2 * (before.first_step_seconds or 0.0), pace.first_limit())
         session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(limit))
         session.settle(timeout_seconds=bench.within(limit))
+        # Compiled once already, programs may come from a cache.
+        session.evidence.compile_seconds = max(before.compile_seconds, session.evidence.compile_seconds)
     return contender.session
 
 
-def _round(bench: Bench, contender: Contender, pace: Pace) -> bool:
+def _round(bench: Bench, contender: Contender, pace: Pace, watch: Watch) -> bool:
     with recording(bench, contender, "race", pace) as went:
         session = awaken(bench, contender, pace)
         # Twice the limit of a sprint: a contender has shown its pace, only a hang is to be caught here.
         limit = 2 * (_ROUND_SECONDS + max(pace.limit(), session.evidence.first_step_seconds or 0.0))
-        session.time_round(max_steps=MAX_STEPS, max_seconds=_ROUND_SECONDS, timeout_seconds=bench.within(limit))
+        with watch.metering(contender):
+            session.time_round(max_steps=MAX_STEPS, max_seconds=_ROUND_SECONDS, timeout_seconds=bench.within(limit))
         rounds = session.evidence.rounds
         if len(rounds[-1]) > _FEWEST_WARM_STEPS:
             # While the others ran, this one's data left the caches.
             rounds[-1] = rounds[-1][_COLD_STEPS:]
+        if session.evidence.parts is None and _may_split(bench, contender):
+            session.split(max_steps=_SPLIT_STEPS, max_seconds=_ROUND_SECONDS, timeout_seconds=bench.within(2 * limit))
     return went.well
+
+
+def _may_split(bench: Bench, contender: Contender) -> bool:
+    """Return whether the parts of a step can be timed: steps are short, and can be waited for in between.
+
+    Under XLA, that would compile other programs.
+    """
+    cost = _FEWEST_SPLIT_STEPS * contender.session.evidence.typical_seconds
+    return contender.candidate.strategy != "xla" and cost <= _SPLIT_SHARE * bench.question.budget_seconds
 
 
 def _still_in_it(running: Sequence[Contender]) -> list[Contender]:

@@ -2,9 +2,10 @@
 
 import os
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -13,9 +14,10 @@ from autoprec_probe.profile import HardwareProfile
 from autoprec_probe.support import Support
 from autoprec_runner.quantities import duration
 from autoprec_runner.search.contender import Contender
-from autoprec_runner.trial import Phase, Stability, StepTime, Trial, TrialStatus
+from autoprec_runner.trial import MemoryParts, Phase, Stability, StepTime, Trial, TrialStatus
+from autoprec_runner.trials.energy import energy_per_sample
 from autoprec_runner.trials.measure import step_time
-from autoprec_runner.trials.session import KEPT_LOSSES, Prepared
+from autoprec_runner.trials.session import KEPT_LOSSES, Evidence, Prepared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +28,12 @@ class Recorder:
     prepared: Prepared
     profile: HardwareProfile
     device: Device
-    surroundings: dict[str, str | float] = field(default_factory=dict)
-    """What else ran on the machine when the study began, and what was done about it."""
+    surroundings: dict[str, str | float | None] = field(default_factory=dict)
+    """What else ran on the machine when the study began and during the race, and what was done about it."""
+
+    def under(self, conditions: Mapping[str, str | float | None]) -> Self:
+        """Return the same recorder for trials that were timed under these conditions."""
+        return replace(self, surroundings={**self.surroundings, **conditions})
 
     def measured(self, contender: Contender, phase: Phase, stability: Stability | None = None) -> Trial:
         """Return the trial of a contender that ran as asked, with its verdict if it has been judged."""
@@ -70,7 +76,7 @@ class Recorder:
         evidence = session.evidence
         time = _time(contender)
         return Trial(
-            **self._common(contender.support, compile_seconds=evidence.compile_seconds or None),
+            **self._common(contender.support),
             phase=phase,
             status=status,
             reason=reason,
@@ -79,6 +85,11 @@ class Recorder:
             samples_per_second=_rate(prepared.batch_size, time),
             tokens_per_second=_rate(prepared.tokens_per_batch, time),
             peak_memory_bytes=None if contender.candidate.emulate else evidence.peak_memory_bytes,
+            memory_parts=_memory(evidence) if not contender.candidate.emulate else None,
+            compile_seconds=evidence.compile_seconds or None,
+            parts=evidence.parts,
+            energy=energy_per_sample(contender.energy, prepared.batch_size),
+            largest_batch=contender.largest_batch,
             losses=tuple(evidence.losses[:KEPT_LOSSES]),
             final_loss=evidence.losses[-1] if evidence.losses else None,
             stability=stability,
@@ -87,8 +98,7 @@ class Recorder:
             wall_seconds=session.wall_seconds,
         )
 
-    def _common(self, support: Support, **conditions: float | None) -> dict[str, Any]:
-        known = {name: value for name, value in conditions.items() if value is not None}
+    def _common(self, support: Support) -> dict[str, Any]:
         return {
             "id": uuid.uuid4().hex,
             "study_id": self.study_id,
@@ -99,7 +109,7 @@ class Recorder:
             "mode": self.prepared.mode,
             "support": support.level,
             "software": self.profile.software.packages,
-            "conditions": {**_conditions(self.prepared), **self.surroundings, **known},
+            "conditions": {**_conditions(self.prepared), **self.surroundings},
         }
 
 
@@ -109,6 +119,14 @@ def _time(contender: Contender) -> StepTime | None:
     if contender.candidate.emulate or not any(evidence.rounds):
         return None
     return step_time(evidence.rounds, dropped=len(evidence.warmup))
+
+
+def _memory(evidence: Evidence) -> MemoryParts | None:
+    if evidence.held is None or evidence.peak_memory_bytes is None:
+        return None
+    held = evidence.held.model_dump()
+    rest = evidence.peak_memory_bytes - sum(each for each in held.values() if each is not None)
+    return MemoryParts(**held, rest_bytes=max(0, rest))
 
 
 def _timing_sentence(time: StepTime) -> str:

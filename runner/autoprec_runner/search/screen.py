@@ -6,6 +6,7 @@ from autoprec_probe import Candidate, HardwareProfile, Support, known_precisions
 from autoprec_probe.candidate import Device, Strategy
 from autoprec_probe.precision import BITSANDBYTES, BUILT_IN
 from autoprec_runner.errors import PrecisionError
+from autoprec_runner.search.compilers import compilable
 from autoprec_runner.trials.session import Prepared
 
 _LAST = ("64-true",)
@@ -43,13 +44,14 @@ def judged(candidate: Candidate, profile: HardwareProfile, device: Device) -> Su
     A plugin that cannot be loaded costs its candidate, not the study.
     """
     if candidate.precision in BUILT_IN:
-        return support(candidate, profile, device)
+        return compilable(support(candidate, profile, device), device)
     from autoprec_runner.precision.registry import plugin_class  # noqa: PLC0415 (loads torch, for plugins alone)
 
     try:
-        return plugin_class(candidate.precision).supports(candidate, profile, device)
+        verdict = plugin_class(candidate.precision).supports(candidate, profile, device)
     except PrecisionError as error:
         return Support(candidate=candidate, level="missing-package", reason=str(error))
+    return compilable(verdict, device)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from autoprec_runner.trials.failure import TrialFailedError
 from autoprec_runner.trials.session import Evidence, TrialSession
 from autoprec_runner.trials.stability import fp16_warning, unstable_already
 
-CUT_OFF = {"throughput": 4.0, "energy": 4.0, "balanced": 8.0, "memory": 25.0}
+CUT_OFF = {"throughput": 4.0, "energy": 4.0, "time-to-loss": 4.0, "balanced": 8.0, "memory": 25.0}
 """A candidate is cut off when one step takes this many times the best candidate's, by objective."""
 _ALONE_CUT_OFF = 25.0
 """The same for the first of all, by its own first step: only a hang is to be caught."""
@@ -162,7 +162,9 @@ def recording(bench: Bench, contender: Contender, phase: Phase, pace: Pace) -> I
 
 
 def _run_steps(bench: Bench, session: TrialSession, pace: Pace) -> None:
-    first_limit = pace.first_limit() if not session.candidate.emulate else pace.budget_seconds / 2
+    candidate = session.candidate
+    # Neither emulating nor compiling says how slow the format is.
+    first_limit = pace.budget_seconds / 2 if candidate.emulate or candidate.compile else pace.first_limit()
     with _cut_off(pace, first_limit, "first"):
         session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(first_limit))
         session.settle(timeout_seconds=bench.within(first_limit))

@@ -1,6 +1,6 @@
 """The last phase: the best candidate must follow the fp32 reference; if it does not, the next best is tried."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 
 from autoprec_probe.candidate import Candidate
@@ -15,7 +15,7 @@ from autoprec_runner.trials.stability import unstable_already
 
 
 def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace: Pace) -> None:
-    """Judge contenders in the order of preference until one is stable; every verdict is recorded.
+    """Judge contenders in the order of preference until the best is stable; every verdict is recorded.
 
     One that fails in a few modules comes again with those kept in fp32, in the place that its speed then gives it. The
     reference is judged before all others, since without it there is nothing to compare with. Emulations come
@@ -25,13 +25,15 @@ def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace:
         BudgetOverError: The study's time ended first.
     """
     by_candidate = {each.candidate: each for each in field}
+    stable: set[Candidate] = set()
     judge = judge_for(bench, reference, pace, _best(bench, by_candidate, reference))
     if not _passes(bench, reference, judge.reference, pace):
         return
-    while contender := _best(bench, by_candidate, reference):
+    while contender := _best(bench, by_candidate, reference, stable):
         del by_candidate[contender.candidate]
         if _passes(bench, contender, partial(judge.contender, contender), pace):
-            break
+            stable.add(contender.candidate)
+            continue
         variant = kept_variant(bench, contender, pace.reference_evidence)
         if variant and sprint(bench, variant, pace):
             by_candidate[variant.candidate] = variant
@@ -40,11 +42,19 @@ def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace:
             _passes(bench, contender, partial(judge.contender, contender), pace)
 
 
-def _best(bench: Bench, field: Mapping[Candidate, Contender], reference: Contender) -> Contender | None:
-    """Return who would be recommended if it proved stable; None if that is the reference."""
+def _best(
+    bench: Bench,
+    field: Mapping[Candidate, Contender],
+    reference: Contender,
+    stable: Container[Candidate] = (),
+) -> Contender | None:
+    """Return who would be recommended if it proved stable; None if that is the reference, or has proved stable.
+
+    A verdict may change the order: under `time-to-loss` it tells how fast a candidate learns.
+    """
     preferred = bench.preference(bench.trials, bench.question.objective, bench.question.constraints)
-    best = next((field[candidate] for candidate in preferred if candidate in field), None)
-    return None if best is reference else best
+    best = next((candidate for candidate in preferred if candidate in field or candidate in stable), None)
+    return None if best is None or best in stable or field[best] is reference else field[best]
 
 
 def verify_alone(bench: Bench, contender: Contender, pace: Pace) -> None:

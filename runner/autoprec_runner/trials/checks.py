@@ -1,4 +1,4 @@
-"""What the steps of a training run show beside its losses, each as a number with its bound (free of torch).
+"""What the steps of a run show beside its losses or outputs, each as a number with its bound (free of torch).
 
 ==================  ================================================================  =================================
 id                  number                                                            bound
@@ -14,6 +14,10 @@ headroom            factors of two between the largest activation and the larges
                     number of its dtype, in the module where it is tightest
 resume              whether steps after loading a checkpoint are the same as before   a difference that the reference
                                                                                       does not show is a warning
+memory-slope        bytes by which the memory held grows from step to step            growth in every quarter of the run
+                                                                                      by more than 16 KiB and 0.1 % of
+                                                                                      what was held before it, a step,
+                                                                                      is a warning
 ==================  ================================================================  =================================
 
 Only lost updates make a candidate unstable by themselves: a model most of whose updates round to nothing does not
@@ -25,9 +29,10 @@ from collections.abc import Callable
 from statistics import fmean
 from typing import Literal
 
-from autoprec_runner.quantities import figure, percent
+from autoprec_runner.quantities import figure, percent, size
 from autoprec_runner.trial import Check
 from autoprec_runner.trials.session import Evidence
+from autoprec_runner.trials.slope import memory_slope
 
 LEAST_COSINE = 0.9
 MOST_UNDERFLOW = 0.05
@@ -35,6 +40,7 @@ SOME_LOST, MOST_LOST = 0.1, 0.5
 SOME_SKIPPED = 0.1
 LEAST_SCALE = 1.0
 LEAST_HEADROOM_BITS = 2.0
+GROWTH_BYTES, GROWTH_SHARE = 2**14, 1e-3
 
 
 def checks(evidence: Evidence, reference: Evidence | None) -> tuple[Check, ...]:
@@ -146,6 +152,37 @@ def _resume(evidence: Evidence, reference: Evidence | None) -> Check | None:
     )
 
 
+def memory_growth(evidence: Evidence, reference: Evidence | None) -> Check | None:
+    """Return whether memory grows from step to step: something keeps what every step makes.
+
+    A reference that grows as well points at the workload; growth below a half precision alone is often the cache of
+    casted weights that autocast keeps where gradients are switched on and off inside (PyTorch Lightning issue 21611).
+    """
+    slope = memory_slope(evidence.memory)
+    if slope is None:
+        return None
+    before = (evidence.peak_memory_bytes or 0) - slope.bytes_per_step * slope.steps
+    limit = max(GROWTH_BYTES, GROWTH_SHARE * before)
+    grows = slope.is_growth and slope.bytes_per_step > limit
+    told = f"It held {_told(slope.bytes_per_step)} more after every step (± {size(slope.noise_bytes)})"
+    other = memory_slope(reference.memory) if reference else None
+    blame = ""
+    if grows and other is not None:
+        also = other.is_growth and other.bytes_per_step > GROWTH_BYTES
+        blame = ", and so does fp32: the workload keeps something" if also else f", fp32 {_told(other.bytes_per_step)}"
+    return Check(
+        id="memory-slope",
+        verdict="warning" if grows else "good",
+        value=slope.bytes_per_step,
+        limit=limit,
+        sentence=f"{told}, over {slope.steps} steps{blame}.",
+    )
+
+
+def _told(count_bytes: float) -> str:
+    return "nothing" if abs(count_bytes) < 1 else size(count_bytes)
+
+
 _CHECKS: tuple[Callable[[Evidence, Evidence | None], Check | None], ...] = (
     _gradient_direction,
     _gradient_underflow,
@@ -154,4 +191,5 @@ _CHECKS: tuple[Callable[[Evidence, Evidence | None], Check | None], ...] = (
     _loss_scale,
     _headroom,
     _resume,
+    memory_growth,
 )

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from autoprec_runner.trials.moments import StepListener
+
 MOST_SAMPLED = 2**20
 """Numbers of a model that are looked at, spread evenly over every parameter."""
 
 
-class Examiner:
+class Examiner(StepListener):
     """Looks at the gradients of the first step and at the updates of every watched one.
 
     Gradients are compared with those that the fp32 reference had in its first step, on equal weights and the same

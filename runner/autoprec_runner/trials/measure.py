@@ -71,7 +71,7 @@ def separated(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]
     ratios = np.array([np.median(ours) / np.median(theirs) for ours, theirs in pairs])
     if len(ratios) < _SHORTEST_SERIES:
         return False
-    drawn = ratios[_draws(len(ratios))]
+    drawn = ratios[draws(len(ratios))]
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(np.median(drawn, axis=1), [tail, 1 - tail])
     return bool(low > 1 or high < 1)
@@ -80,11 +80,11 @@ def separated(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]
 def _resampled_medians(rounds: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     """Return the median of each resample, approximated for many steps by the median of the rounds' medians."""
     medians = np.array([np.median(each) for each in rounds])
-    resampled: NDArray[np.float64] = np.median(medians[_draws(len(medians))], axis=1)
+    resampled: NDArray[np.float64] = np.median(medians[draws(len(medians))], axis=1)
     return resampled
 
 
 @lru_cache(maxsize=64)
-def _draws(size: int) -> NDArray[np.intp]:
+def draws(size: int) -> NDArray[np.intp]:
     """Return fixed random draws of `size` indices: the same data always give the same interval."""
     return np.random.default_rng(0).integers(0, size, (RESAMPLES, size))

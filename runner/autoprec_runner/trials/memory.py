@@ -49,6 +49,11 @@ class MemoryMeter:
         libraries = max(0, _mapped_bytes() - self._mapped_bytes)
         return max(0, _high_water_bytes() - self._baseline_bytes - libraries)
 
+    @property
+    def now_bytes(self) -> int:
+        """What is held at this moment: the allocator's count, or the resident set of this process."""
+        return torch.cuda.memory_allocated(self._device) if self._device.type == "cuda" else _held_bytes()
+
 
 def _give_back() -> None:
     """Collect garbage and return free memory to the system: the resident set then holds what is in use."""
@@ -61,6 +66,14 @@ def _resident_bytes() -> int:
     if sys.platform == "linux":
         return _status_bytes("VmRSS")
     return _high_water_bytes()
+
+
+def _held_bytes() -> int:
+    """Return the resident set without mapped files, by proc(5)'s statm, which is quick to read; 0 where unknown."""
+    if sys.platform != "linux":
+        return 0
+    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text(encoding="ascii").split())
+    return (resident - shared) * resource.getpagesize()
 
 
 def _high_water_bytes() -> int:

@@ -55,12 +55,17 @@ class Activations:
 
 
 @contextmanager
-def observed(model: nn.Module) -> Iterator[Activations]:
-    """Record the activations of every module of `model` while the context is open."""
+def observed(model: nn.Module, *, inside: bool = True) -> Iterator[Activations]:
+    """Record the activations of every module of `model` while the context is open.
+
+    Args:
+        model: The model.
+        inside: False for its own output alone: in a forward that is compiled, hooks would become part of the program.
+    """
     activations = Activations()
     handles = [
         module.register_forward_hook(_recorder(activations, name or type(model).__name__))
-        for name, module in model.named_modules()
+        for name, module in (model.named_modules() if inside else [("", model)])
     ]
     try:
         yield activations

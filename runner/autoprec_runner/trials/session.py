@@ -14,15 +14,18 @@ from autoprec_probe.precision import BITSANDBYTES
 from autoprec_runner.doctor.traits import WorkloadTraits
 from autoprec_runner.isolation.child import ChildError, ChildProcess
 from autoprec_runner.isolation.forkserver import ForkServer
-from autoprec_runner.trial import EffectiveDtypes, Mode
+from autoprec_runner.trial import EffectiveDtypes, Mode, StepParts
+from autoprec_runner.trials.bottleneck import bottleneck
 from autoprec_runner.trials.failure import TrialFailedError, failure_from_answer, failure_from_child
 from autoprec_runner.trials.measure import is_stationary, warmup_steps
+from autoprec_runner.trials.slope import Sample
 
 _WORKER = "autoprec_runner.trials.worker:main"
 _QUANTIZED_LAYERS = ("autoprec_runner.precision.bitsandbytes.layers",)
 _PRELOAD_XLA = ("torch_xla",)
 """What takes seconds to import, which would otherwise be paid by every trial of such a candidate. Importing torch-xla
 starts no runtime of XLA, which would not survive a fork: that happens in the child."""
+_PRELOAD_COMPILER = ("torch._inductor.compile_fx",)
 _MOST_SETTLING_STEPS = 16
 KEPT_LOSSES = 256
 
@@ -67,6 +70,8 @@ class Prepared(BaseModel):
     """Whether the user gave a metric of their own."""
     threads: int
     torch: str
+    fetch_seconds: float | None = None
+    """What drawing one batch from the user's loader took; None where there was nothing to draw from."""
     batches: int = 1
     """How many there are; the steps take them in turn."""
     frozen_base: bool = False
@@ -87,6 +92,25 @@ class Activations(BaseModel):
     headroom_bits: float | None = None
     tightest: dict[str, float] = {}
     """The least headroom in bits, by module."""
+
+
+class Held(BaseModel):
+    """What a step holds for longer than an operation, in bytes; None for what is not there or not to be seen."""
+
+    model_config = ConfigDict(frozen=True)
+
+    weights_bytes: int
+    gradients_bytes: int | None = None
+    optimizer_bytes: int | None = None
+
+
+class Enlarged(BaseModel):
+    """What steps on an enlarged batch took."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step_seconds: float
+    peak_memory_bytes: int
 
 
 @dataclass(kw_only=True)
@@ -124,6 +148,17 @@ class Evidence:
     """Why no checkpoint could be saved and loaded."""
     activations: Activations = field(default_factory=Activations)
     effective_dtypes: EffectiveDtypes | None = None
+    parts: StepParts | None = None
+    held: Held | None = None
+    unwatched_memory: list[Sample] = field(default_factory=list)
+    """What was held after steps that nobody watched, at most so many a run."""
+    watched_memory: list[Sample] = field(default_factory=list)
+    """The same of the longest watched run: after each of them, memory is given back."""
+
+    @property
+    def memory(self) -> list[Sample]:
+        """The longer of both series."""
+        return max(self.unwatched_memory, self.watched_memory, key=len)
 
     @property
     def typical_seconds(self) -> float:
@@ -224,6 +259,20 @@ class TrialSession:
         """Run one timed round of a race."""
         self.evidence.rounds.append(self._run(max_steps, max_seconds, timeout_seconds, observe=False))
 
+    def split(self, *, max_steps: int, max_seconds: float, timeout_seconds: float) -> None:
+        """Run a few more steps, untimed as such, to see where their time goes and what they hold."""
+        answer = self._ask({"op": "split", "max_steps": max_steps, "max_seconds": max_seconds}, timeout_seconds)
+        for run in answer["runs"]:
+            self._take(run)
+        fetch_seconds = self.prepared.fetch_seconds if self.prepared else None
+        parts = StepParts(fetch_seconds=fetch_seconds, **answer["parts"])
+        self.evidence.parts = parts.model_copy(update={"bottleneck": bottleneck(parts)})
+        self.evidence.held = Held.model_validate(answer["memory"])
+
+    def enlarge(self, *, factor: int, steps: int, timeout_seconds: float) -> Enlarged:
+        """Have the child repeat the samples of its batches, and run steps on them that are no part of the evidence."""
+        return Enlarged.model_validate(self._ask({"op": "enlarge", "factor": factor, "steps": steps}, timeout_seconds))
+
     def save_outputs(self, path: str, *, timeout_seconds: float) -> bool:
         """Have the child write the outputs of every batch to a file; return whether none holds NaN."""
         return bool(self._ask({"op": "save_outputs", "path": path}, timeout_seconds)["numbers"])
@@ -291,6 +340,9 @@ class TrialSession:
         evidence.nonfinite_parameters = evidence.nonfinite_parameters or tuple(answer["nonfinite_parameters"])
         evidence.underflowing_eps = answer["underflowing_eps"]
         evidence.effective_dtypes = EffectiveDtypes.model_validate(answer["effective_dtypes"])
+        first = evidence.steps - len(answer["seconds"])
+        samples = [(first + place, held) for place, held in enumerate(answer["memory_bytes"])]
+        self._take_memory(samples, watched=answer["activations"] is not None)
         examined = answer["examined"]
         evidence.gradient_cosine = examined.get("gradient_cosine", evidence.gradient_cosine)
         evidence.gradient_underflow = examined.get("gradient_underflow", evidence.gradient_underflow)
@@ -302,6 +354,15 @@ class TrialSession:
         elif not self._compilations:
             # Watching modules and compiling take memory of their own: only other steps count.
             evidence.peak_memory_bytes = max(evidence.peak_memory_bytes or 0, answer["peak_memory_bytes"])
+
+    def _take_memory(self, samples: list[Sample], *, watched: bool) -> None:
+        evidence = self.evidence
+        if self._compilations:
+            return
+        if watched:
+            evidence.watched_memory = max(evidence.watched_memory, samples, key=len)
+        else:
+            evidence.unwatched_memory += samples
 
     def _ask(self, request: Mapping[str, Any], timeout_seconds: float) -> dict[str, Any]:
         try:
@@ -321,6 +382,8 @@ def _same(one: float, other: float) -> bool:
 def _preload(candidate: Candidate) -> tuple[str, ...]:
     if candidate.strategy == "xla":
         return _PRELOAD_XLA
+    if candidate.compile:
+        return _PRELOAD_COMPILER
     return _QUANTIZED_LAYERS if candidate.precision in BITSANDBYTES else ()
 
 
@@ -344,7 +407,9 @@ def _joined(before: Activations, after: Activations) -> Activations:
 __all__ = [
     "KEPT_LOSSES",
     "Activations",
+    "Enlarged",
     "Evidence",
+    "Held",
     "Prepared",
     "Setting",
     "TrialFailedError",

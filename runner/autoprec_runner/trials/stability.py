@@ -21,7 +21,7 @@ import numpy as np
 
 from autoprec_runner.quantities import figure, percent
 from autoprec_runner.trial import Check, Stability
-from autoprec_runner.trials.checks import checks
+from autoprec_runner.trials.checks import checks, memory_growth
 from autoprec_runner.trials.session import Evidence
 
 TRAIN_TOLERANCE = 0.05
@@ -111,7 +111,13 @@ def train_verdict(
     )
 
 
-def inference_verdict(evidence: Evidence, comparison: Mapping[str, Any], *, tolerance: float | None) -> Stability:
+def inference_verdict(
+    evidence: Evidence,
+    comparison: Mapping[str, Any],
+    *,
+    tolerance: float | None,
+    reference: Evidence | None = None,
+) -> Stability:
     """Judge an inference run by the relative L2 error of its outputs against the fp32 reference's."""
     if not comparison["tensors"]:
         sentence = "Its outputs hold no floating tensors that could be compared with the fp32 reference's."
@@ -132,6 +138,7 @@ def inference_verdict(evidence: Evidence, comparison: Mapping[str, Any], *, tole
         deviation=error,
         allowed=allowed,
         headroom_bits=evidence.activations.headroom_bits,
+        checks=tuple(each for each in (memory_growth(evidence, reference),) if each),
     )
 
 

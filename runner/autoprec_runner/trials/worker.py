@@ -1,6 +1,7 @@
 """The child's side of a trial: sets the workload up once, then runs steps as it is asked to."""
 
 import json
+import math
 import os
 import random
 import re
@@ -13,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,10 +31,13 @@ from autoprec_runner.trials.compare import compare_outputs, holds_nan, output_te
 from autoprec_runner.trials.examine import Examiner, own_part
 from autoprec_runner.trials.failure import shortened
 from autoprec_runner.trials.memory import MemoryMeter
+from autoprec_runner.trials.moments import StepListener
 from autoprec_runner.trials.observe import observed
+from autoprec_runner.trials.split import Operations, Stopwatch, Weigher, start_seconds
 from autoprec_runner.trials.team import Team
 from autoprec_runner.trials.trace import departures, traced
 from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
+from autoprec_runner.workload.enlarge import enlarged
 from autoprec_runner.workload.source import WorkloadSource
 from autoprec_runner.workload.task import resolve
 
@@ -51,6 +56,8 @@ _NO_KERNEL = re.compile(
     r"|could not create a primitive"  # oneDNN, for a layer that it does not have in this dtype
 )
 _TRACE_FRAMES = 4
+_MOST_MEMORY_SAMPLES = 400
+_NOBODY = StepListener()
 
 
 def main(connection: int, arguments: dict[str, Any]) -> None:
@@ -109,19 +116,22 @@ class Worker:
         self._candidate = Candidate.model_validate(arguments["candidate"])
         self._mode = arguments["mode"]
         self._index = 0
-        self._examiner: Examiner | None = None
+        self._examiner: StepListener = _NOBODY
         self._effective: EffectiveDtypes | None = None
 
     def prepare(self) -> dict[str, Any]:
         """Load the workload, resolve it, set its model up for the candidate; describe it."""
         arguments = self._arguments
         enter_surroundings(arguments)
+        if self._candidate.compile:
+            _compile_here(arguments["temporary"])
         self._team.join(arguments["device"])
         self._engine = Engine(
             precision=requested_precision(self._candidate, device=arguments["device"]),
             strategy=self._candidate.strategy,
             accelerator=arguments["device"],
             matmul_precision=self._candidate.matmul_precision,
+            compile=self._candidate.compile,
             keep_fp32=self._candidate.keep_fp32,
         )
         self._device = self._engine.device
@@ -152,27 +162,74 @@ class Worker:
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "frozen_base": frozen_base,
+            "fetch_seconds": task.fetch_seconds,
             "traits": traits.model_dump(),
             "batches": len(self._batches),
         }
 
     def run(self, max_steps: int, max_seconds: float, *, observe: bool) -> dict[str, Any]:
         """Run steps until one of the bounds is reached; time each, and watch the modules where asked."""
+        return self._run(max_steps, max_seconds, self._examiner if observe else _NOBODY, observe=observe)
+
+    def split(self, max_steps: int, max_seconds: float) -> dict[str, Any]:
+        """Run steps whose parts are timed, and one whose operations are counted; weigh what they hold."""
+        stopwatch, weigher = Stopwatch(self._engine.synchronize), Weigher(self._watched, self._optimizer)
+        answer = self._run(max_steps, max_seconds, stopwatch, observe=False)
+        counted, operations = self._counted(weigher)
+        return {
+            "runs": [answer, counted],
+            "parts": {
+                **stopwatch.summary(),
+                "operations": operations,
+                "start_seconds": start_seconds(self._device, training=self._optimizer is not None),
+            },
+            "memory": weigher.summary(),
+        }
+
+    def enlarge(self, factor: int, steps: int) -> dict[str, Any]:
+        """Run steps on batches of so many times the samples; the first one, which is not timed, warms up."""
+        task = self._task
+        assert task.batch_size is not None, "only asked for where batches have a size"
+        self._batches = []  # both at once might not fit
+        self._memory.reset()
+        self._batches = [
+            move_to_device(enlarged(batch, factor, rows=task.batch_size), self._device) for batch in task.batches
+        ]
+        answer = self._run(1 + steps, math.inf, _NOBODY, observe=False)
+        return {"step_seconds": median(answer["seconds"][1:]), "peak_memory_bytes": answer["peak_memory_bytes"]}
+
+    def _counted(self, listener: StepListener) -> tuple[dict[str, Any], int | None]:
+        """Run one step under the eye of a counter, which not every model bears: then one without."""
+        state = torch.get_rng_state()
+        if self._engine.strategy == "single" and not self._candidate.compile:
+            try:
+                with Operations() as operations:
+                    return self._run(1, 0.0, listener, observe=False), operations.count
+            except Exception:  # noqa: BLE001 (user code may raise anything; without the counter it decides)
+                torch.set_rng_state(state)
+                if self._optimizer is not None:
+                    self._optimizer.zero_grad()
+        return self._run(1, 0.0, listener, observe=False), None
+
+    def _run(self, max_steps: int, max_seconds: float, listener: StepListener, *, observe: bool) -> dict[str, Any]:
         seconds: list[float] = []
         losses: list[torch.Tensor] = []
+        memory: list[int] = []
         plugin, skipped = self._engine.precision_plugin, 0
         compiled = self._engine.compilations
         started = time.perf_counter()
-        examiner, scales = (self._examiner if observe else None), list[float]()
+        scales: list[float] = []
         random_state = torch.get_rng_state()
-        with observed(self._watched) if observe else nullcontext() as activations:
+        with observed(self._watched, inside=not self._candidate.compile) if observe else nullcontext() as activations:
             while len(seconds) < max_steps and self._team.agree(
                 going_on=not seconds or time.perf_counter() - started < max_seconds,
             ):
                 begin = time.perf_counter()
-                computed = self._step(self._index, examiner)
+                computed = self._step(self._index, listener)
                 self._engine.synchronize()  # while what was computed is still wanted: XLA computes nothing else
                 seconds.append(time.perf_counter() - begin)
+                if len(memory) < _MOST_MEMORY_SAMPLES:
+                    memory.append(self._memory.now_bytes)
                 losses += computed if self._mode == "train" else ()
                 skipped += plugin.scales_loss and plugin.last_step_skipped
                 if observe and plugin.scales_loss and "scale" in (state := plugin.state_dict()):
@@ -191,7 +248,8 @@ class Worker:
             "nonfinite_parameters": self._nonfinite_parameters() if observe and self._mode == "train" else [],
             "underflowing_eps": self._underflowing_eps(),
             "activations": activations.summary() if activations else None,
-            "examined": examiner.summary() if examiner else {},
+            "memory_bytes": memory,
+            "examined": listener.summary() if isinstance(listener, Examiner) else {},
             "scales": scales,
             "is_random": not torch.equal(random_state, torch.get_rng_state()),
             "effective_dtypes": (
@@ -246,7 +304,7 @@ class Worker:
             losses = []
             for _ in range(2):
                 self._reseed(self._arguments["seed"])
-                losses.append([float(loss) for _ in range(2) for loss in self._step(self._index)])
+                losses.append([float(loss) for _ in range(2) for loss in self._step(self._index, _NOBODY)])
                 self._engine.load(path, state)
         except Exception as error:  # noqa: BLE001 (user code may raise anything)
             return {"failure": shortened(f"{type(error).__name__}: {error}")}
@@ -278,25 +336,32 @@ class Worker:
         _seed(seed)
         self._engine.seed(seed)  # devices with a generator of their own
 
-    def _step(self, index: int, examiner: Examiner | None = None) -> Sequence[Any]:
+    def _step(self, index: int, listener: StepListener) -> Sequence[Any]:
         """Return the loss of a training step, or the output of an inference step."""
         # Each process takes batches of its own, as in data-parallel training.
-        batch = self._batches[(index * self._team.size + self._team.rank) % len(self._batches)]
+        place = (index * self._team.size + self._team.rank) % len(self._batches)
+        batch = self._batches[place]
+        listener.begin()
+        if listener.wants_data:
+            move_to_device(self._task.batches[place], self._device)
+        listener.after_data()
         if self._optimizer is None:
             with self._without_gradients():
-                return (self._task.output_of(self._model, batch),)
+                output = self._task.output_of(self._model, batch)
+            listener.after_forward()
+            return (output,)
         assert self._task.loss_of is not None, "a training task has a loss"
         loss = self._task.loss_of(self._model, batch)
+        listener.after_forward()
         self._engine.backward(loss)
-        if examiner:
-            examiner.after_backward()
+        listener.after_backward()
         self._optimizer.step()
-        if examiner:
-            examiner.after_step(skipped=self._engine.precision_plugin.last_step_skipped)
+        listener.after_step(skipped=self._engine.precision_plugin.last_step_skipped)
         if self._effective is None:
             # Once, in the first step, which is not timed: gradients are there only now.
             self._effective = self._engine.effective_dtypes(self._model, self._optimizer)
         self._optimizer.zero_grad()
+        listener.end()
         return (loss.detach(),)
 
     def _outputs(self) -> list[Any]:
@@ -336,6 +401,14 @@ def enter_surroundings(arguments: dict[str, Any]) -> None:
     os.environ["TMPDIR"] = arguments["temporary"]
     tempfile.tempdir = None
     Path(arguments["temporary"]).mkdir(parents=True, exist_ok=True)
+
+
+def _compile_here(folder: str) -> None:
+    """Let TorchInductor keep what it compiles in a folder that the parent removes, and compile in this process."""
+    from torch._inductor import config  # noqa: PLC0415 (takes seconds, and few candidates need it)
+
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(folder) / "compiled")
+    config.compile_threads = 1
 
 
 def _has_frozen_base(model: torch.nn.Module) -> bool:

@@ -1,8 +1,10 @@
 """The batches of a workload: one, or the first few of many."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ class Batches:
     """Batches that were drawn already, so that a list of tensors is not taken for one batch."""
 
     items: tuple[Any, ...]
+    fetch_seconds: float | None = None
+    """What drawing one took, the median without the first, which may start worker processes; None for one batch."""
 
 
 def collect_batches(batch: Any, *, seed: int) -> Batches:
@@ -35,13 +39,13 @@ def collect_batches(batch: Any, *, seed: int) -> Batches:
         return Batches((batch,))
     if isinstance(batch, str | bytes) or not isinstance(batch, Iterable):
         raise WorkloadError(f"batch is an object of type {type(batch).__name__}{_dataset_hint(batch)}. {_ALLOWED}")
-    items = _draw(batch, seed)
+    items, seconds = _draw(batch, seed)
     if not items:
         raise WorkloadError(f"The iterable of batches ({type(batch).__name__}) is empty. {_ALLOWED}")
     if not all(_is_one_batch(each) for each in items):
         wrong = next(each for each in items if not _is_one_batch(each))
         raise WorkloadError(f"The iterable of batches gave {describe(wrong)}, which is not a batch. {_ALLOWED}")
-    return Batches(items)
+    return Batches(items, fetch_seconds=median(seconds[1:]) if len(seconds) > 1 else None)
 
 
 def _is_one_batch(batch: Any) -> bool:
@@ -50,10 +54,15 @@ def _is_one_batch(batch: Any) -> bool:
     return isinstance(batch, Tensor | np.ndarray | Mapping) or hasattr(batch, "to")  # a graph batch moves itself
 
 
-def _draw(batch: Iterable[Any], seed: int) -> tuple[Any, ...]:
+def _draw(batch: Iterable[Any], seed: int) -> tuple[tuple[Any, ...], list[float]]:
+    """Return the first batches, and the seconds that each took."""
     try:
         with seeded(seed):
-            return tuple(islice(batch, MAX_BATCHES))
+            items, times = [], [time.perf_counter()]
+            for each in islice(batch, MAX_BATCHES):
+                items.append(each)
+                times.append(time.perf_counter())
+            return tuple(items), [later - earlier for earlier, later in pairwise(times)]
     except Exception as error:
         raise WorkloadError(
             f"The iterable of batches ({type(batch).__name__}) failed: {type(error).__name__}: {error}",

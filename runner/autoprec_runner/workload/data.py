@@ -25,6 +25,8 @@ class Data:
     batch_size: int | None
     call: Call | None = None
     sentences: tuple[str, ...] = ()
+    fetch_seconds: float | None = None
+    """What drawing one batch took; None where there was nothing to draw from."""
 
     @property
     def tokens_per_batch(self) -> int | None:
@@ -54,7 +56,8 @@ def gather(model: nn.Module, batch: Any, *, adapter: Adapter, mode: Mode, given:
         if proposal is None:
             return _inferred(model, seed)
         batch, sentences = proposal.value, (proposal.sentence,)
-    items = collect_batches(batch, seed=seed).items
+    drawn = collect_batches(batch, seed=seed)
+    items = drawn.items
     if any(has_arrays(each) for each in items):
         sentences += ("Arrays in the batches are turned into tensors, floating ones into float32.",)
     if len(items) > 1 and _rows(items[-1]) < _rows(items[0]):
@@ -62,7 +65,12 @@ def gather(model: nn.Module, batch: Any, *, adapter: Adapter, mode: Mode, given:
         sentences += ("The last batch is smaller than the first and left out, so that steps compare.",)
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
     batches = tuple(to_tensors(each, given=given, device=device) for each in items)
-    return Data(batches=batches, batch_size=_rows(batches[0]) or None, sentences=sentences)
+    return Data(
+        batches=batches,
+        batch_size=_rows(batches[0]) or None,
+        sentences=sentences,
+        fetch_seconds=drawn.fetch_seconds,
+    )
 
 
 def completed(data: Data, model: nn.Module, *, adapter: Adapter, mode: Mode) -> Data:
@@ -74,6 +82,7 @@ def completed(data: Data, model: nn.Module, *, adapter: Adapter, mode: Mode) -> 
         batch_size=data.batch_size,
         call=data.call,
         sentences=data.sentences + _sentences(proposals),
+        fetch_seconds=data.fetch_seconds,
     )
 
 

@@ -40,6 +40,7 @@ class Task:
         entry_points: The model's methods that `loss_of` (train) or `output_of` (inference) calls.
         batch_size: Rows of the first batch; None where it holds no tensor with a first axis.
         tokens_per_batch: B·T where the first input is ids [B, T], else None.
+        fetch_seconds: What drawing one batch took; None where there was nothing to draw from.
         weights_dtype: The dtype in which the weights were given, such as "bfloat16".
         fingerprint: Identity of the model's structure as it was given.
         key: Identity of model, batch structure, loss, optimizer, mode and seed.
@@ -59,6 +60,7 @@ class Task:
     entry_points: tuple[str, ...] = ("forward",)
     batch_size: int | None
     tokens_per_batch: int | None
+    fetch_seconds: float | None = None
     weights_dtype: str = "float32"
     fingerprint: str
     key: str
@@ -177,6 +179,7 @@ def _task(
         entry_points=step.entry_points,
         batch_size=data.batch_size,
         tokens_per_batch=data.tokens_per_batch,
+        fetch_seconds=data.fetch_seconds,
         weights_dtype=_text(given),
         fingerprint=fingerprint,
         key=digest([fingerprint, [describe(each) for each in step.batches], mode, seed, identities]),

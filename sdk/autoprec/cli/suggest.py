@@ -1,6 +1,6 @@
 """`autoprec suggest WORKLOAD`: the answer, from trials of the workload."""
 
-from typing import get_args
+from typing import Literal, get_args
 
 import click
 from rich.console import Console
@@ -25,6 +25,8 @@ from autoprec_runner.trial import Mode, Objective
 @options.strategy
 @click.option("--devices", type=int, default=1, show_default=True, help="Processes that share the step of a trial.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, …")
+@click.option("--batch-size", type=click.Choice(["max"]), help="Find the largest batch of each contender.")
+@click.option("--compile", "compiled", is_flag=True, help="Try the survivors compiled, too (torch.compile).")
 @click.option("--budget", type=float, default=60.0, show_default=True, help="Seconds for the whole study.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--fresh", is_flag=True, help="Measure anew even if this question has been answered before.")
@@ -45,6 +47,8 @@ def suggest_command(
     strategy: Strategy,
     devices: int,
     device: str,
+    batch_size: Literal["max"] | None,
+    compiled: bool,
     budget: float,
     seed: int,
     fresh: bool,
@@ -77,6 +81,8 @@ def suggest_command(
         strategy=strategy,
         devices=devices,
         device=device,
+        compile=compiled,
+        batch_size=batch_size,
         budget=budget,
         seed=seed,
         fresh=fresh,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from autoprec_runner.trial import Objective, Phase
 from autoprec_service.policy.evidence import Evidence
 from autoprec_service.policy.scores import CRITERIA, NOISE, Score
-from autoprec_service.policy.surroundings import neighbours
+from autoprec_service.policy.surroundings import is_disturbed
 
 _PHASE_WEIGHT: dict[Phase, float] = {"screen": 0.0, "sprint": 0.5, "race": 0.8, "verify": 1.0}
 _DISTURBED = 0.8
@@ -24,9 +24,9 @@ def confidence(pick: Evidence, others: Sequence[Evidence], objective: Objective)
       the nearest other candidate that qualifies, and noise is half of both intervals' widths in logarithms, at least
       that of 2 %. It is 1 without any other candidate, and never below 0.5, because between two candidates that cannot
       be told apart either one is a good answer.
-    - *calm*: 0.8 if other programs kept cores busy when the study began, else 1.
+    - *calm*: 0.8 if other programs kept cores or the device busy, or clocks were held down, else 1.
     """
-    calm = _DISTURBED if neighbours(pick) else 1.0
+    calm = _DISTURBED if is_disturbed(pick) else 1.0
     return round(_phase(pick) * _steps(pick) * _separation(pick, others, objective) * calm, 3)
 
 

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 from autoprec_probe.candidate import Candidate
-from autoprec_runner.trial import Phase, Stability, StepTime, Trial
+from autoprec_runner.trial import Energy, MemoryParts, Phase, Stability, StepParts, StepTime, Trial
+from autoprec_service.policy.progress import Progress, progress
 from autoprec_service.policy.risk import Risk, is_reference, numeric_risk
 
 _PHASES: tuple[str, ...] = get_args(Phase)
@@ -24,6 +25,13 @@ class Evidence:
     """From the race where there was one, because its rounds were interleaved; else from the most advanced trial."""
     peak_memory_bytes: int | None
     stability: Stability | None
+    energy: Energy | None = None
+    parts: StepParts | None = None
+    memory_parts: MemoryParts | None = None
+    compile_seconds: float | None = None
+    progress: Progress | None = None
+    """How fast it learns beside the reference. That of one that was not judged yet is taken to be the same, so that it
+    gets its turn; None where losses cannot tell."""
     sources: tuple[str, ...]
     """Ids of the trials that all this was taken from."""
 
@@ -64,6 +72,8 @@ def gathered(trials: Iterable[Trial]) -> list[Evidence]:
     for trial in trials:
         groups.setdefault(trial.candidate, []).append(trial)
     found = [_evidence(candidate, sorted(group, key=_advance)) for candidate, group in groups.items()]
+    reference = next((each for each in found if each.is_reference), None)
+    found = [replace(each, progress=_progress(each, reference)) for each in found]
     return sorted(found, key=lambda each: (each.risk, each.name))
 
 
@@ -76,15 +86,29 @@ def _evidence(candidate: Candidate, trials: Sequence[Trial]) -> Evidence:
     weighed = next((trial for trial in latest_first if trial.peak_memory_bytes is not None), None)
     deciding = failure or latest_first[0]
     judged = next((trial for trial in (deciding, *latest_first) if trial.stability is not None), None)
-    used = (deciding, timed, weighed, judged)
+    metered = next((trial for trial in raced_first if trial.energy is not None), None)
+    used = (deciding, timed, weighed, judged, metered)
     return Evidence(
         candidate=candidate,
         trial=deciding,
         step_time=timed.step_time if timed else None,
         peak_memory_bytes=weighed.peak_memory_bytes if weighed else None,
         stability=judged.stability if judged else None,
+        energy=metered.energy if metered else None,
+        parts=next((trial.parts for trial in latest_first if trial.parts), None),
+        compile_seconds=next((trial.compile_seconds for trial in latest_first if trial.compile_seconds), None),
+        memory_parts=next((trial.memory_parts for trial in latest_first if trial.memory_parts), None),
         sources=tuple(dict.fromkeys(trial.id for trial in used if trial)),
     )
+
+
+def _progress(evidence: Evidence, reference: Evidence | None) -> Progress | None:
+    if reference is None or evidence.trial.mode != "train":
+        return None
+    own = progress(reference.trial.losses, reference.trial.losses)
+    if own is None or evidence.verdict != "stable":
+        return own
+    return progress(evidence.trial.losses, reference.trial.losses)
 
 
 def _standing_failure(trials: Sequence[Trial]) -> Trial | None:

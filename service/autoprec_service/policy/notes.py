@@ -1,7 +1,9 @@
 """Why an alternative came after the chosen candidate, in one sentence."""
 
+from autoprec_service.policy.compilation import compilation_note
 from autoprec_service.policy.evidence import Evidence
 from autoprec_service.policy.field import Field
+from autoprec_service.policy.largest import largest_batch_note
 from autoprec_service.policy.ranking import Choice
 from autoprec_service.policy.risk import REFERENCE_RISK
 from autoprec_service.policy.scores import CRITERIA, Criterion, within_noise
@@ -12,6 +14,7 @@ def note_on(evidence: Evidence, field: Field) -> str:
     doubt = field.in_doubt.get(evidence.name)
     comparison = _comparison(evidence, field, field.choice) if field.choice else None
     parts = [comparison, doubt] if doubt else [comparison or "not ranked: what the objective asks for was not measured"]
+    parts = [*parts, compilation_note(evidence, field.evidences), largest_batch_note(evidence)]
     return f"{'; '.join(part for part in parts if part)}."
 
 

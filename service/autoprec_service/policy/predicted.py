@@ -171,9 +171,12 @@ class _Judged:
         )
 
 
+_NOT_PREDICTED: dict[Objective, str] = {"energy": "Energy", "time-to-loss": "How fast a loss falls"}
+
+
 def _pick(judged: Sequence[_Judged], reference: _Judged | None, objective: Objective) -> _Judged | None:
     """Return who is recommended: a riskier one only where it is better than the safer beyond the uncertainty."""
-    if reference is None or objective == "energy":
+    if reference is None or objective in _NOT_PREDICTED:
         return None
     fit = [each for each in judged if each.rejection is None and each.doubt is None]
     pick = reference if reference in fit else None
@@ -254,8 +257,8 @@ def _memory(pick: _Judged, reference: _Judged | None) -> Iterator[str]:
 
 
 def _refusals(reference: _Judged | None, setting: Setting) -> Iterator[str]:
-    if setting.objective == "energy":
-        yield "Energy is not predicted. Ask for another objective: throughput, memory or balanced."
+    if what := _NOT_PREDICTED.get(setting.objective):
+        yield f"{what} is not predicted. Ask for another objective: throughput, memory or balanced."
     elif reference is None:
         yield "32-true is not among the candidates, so that nothing can be compared with it."
     else:

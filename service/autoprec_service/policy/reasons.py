@@ -2,13 +2,27 @@
 
 from collections.abc import Iterator
 
+from autoprec_runner.trial import Objective
 from autoprec_service.formatting import listed, percent, ratio, size
+from autoprec_service.policy.bottlenecks import bottleneck_reasons
+from autoprec_service.policy.compilation import compilation_note
 from autoprec_service.policy.evidence import Evidence
 from autoprec_service.policy.field import Field
+from autoprec_service.policy.largest import largest_batch_note
 from autoprec_service.policy.ranking import Choice, by_preference
 from autoprec_service.policy.ratios import is_noise, memory_ratio, speedup
 from autoprec_service.policy.scores import CRITERIA, NOISE, told_memory, told_time, within_noise
-from autoprec_service.policy.surroundings import disturbed_by
+from autoprec_service.policy.surroundings import disturbances
+
+_MOSTLY_STANDING = 0.5
+
+_BETTER: dict[Objective, str] = {
+    "throughput": "faster",
+    "memory": "smaller",
+    "energy": "more economical",
+    "balanced": "better in time and memory together",
+    "time-to-loss": "faster in learning",
+}
 
 
 def reasons_for(choice: Choice, field: Field) -> tuple[str, ...]:
@@ -21,8 +35,13 @@ def _reasons(choice: Choice, field: Field) -> Iterator[str]:
     if field.reference_is_unstable and reference is not None:
         yield f"{reference.name} is itself unstable on this workload: {unstable_because(reference)}"
     yield _alone(choice, field) if pick.is_reference else _time(pick, reference)
+    if figures := _by_objective(pick, reference, field.objective):
+        yield figures
     if memory := _memory(pick, reference):
         yield memory
+    told = (compilation_note(pick, field.evidences), largest_batch_note(pick))
+    yield from (f"{each[0].upper()}{each[1:]}." for each in told if each)
+    yield from bottleneck_reasons(pick, reference)
     if riskier := [each.name for each in choice.tied if each.risk > pick.risk]:
         verb = "is" if len(riskier) == 1 else "are"
         yield f"{listed(riskier)} {verb} as good within the noise, and {pick.name} carries less numeric risk."
@@ -33,8 +52,7 @@ def _reasons(choice: Choice, field: Field) -> Iterator[str]:
         yield note
     if promising := [each.name for each in field.unverified if _is_better(each, pick, field)]:
         yield f"{listed(promising)} measured better and could not be verified; a larger budget may tell."
-    if disturbed := disturbed_by(pick):
-        yield disturbed
+    yield from disturbances(pick)
     if limit := field.constraints.max_memory_bytes:
         yield f"Its peak memory of {told_memory(pick)} stays within max_memory ({size(limit)})."
 
@@ -61,7 +79,7 @@ def _is_better(evidence: Evidence, pick: Evidence, field: Field) -> bool:
 
 def _alone(choice: Choice, field: Field) -> str:
     figure = _figure(choice.pick, field)
-    better = {"throughput": "faster", "memory": "smaller"}.get(field.objective, "better in time and memory together")
+    better = _BETTER[field.objective]
     others = [each for each in (*field.qualified, *field.unverified) if each is not choice.pick and each.step_time]
     if not others:
         return f"{choice.pick.name} took {figure}; no other candidate qualifies."
@@ -74,6 +92,8 @@ def _alone(choice: Choice, field: Field) -> str:
 
 def _figure(evidence: Evidence, field: Field) -> str:
     time, memory = f"{told_time(evidence)} a step", f"{told_memory(evidence)} at its peak"
+    if field.objective in {"energy", "time-to-loss"}:
+        return f"{time} and {CRITERIA[field.objective][0].told(evidence)}"
     return {"throughput": time, "memory": memory}.get(field.objective, f"{time} and {memory}")
 
 
@@ -88,11 +108,33 @@ def _time(pick: Evidence, reference: Evidence | None) -> str:
     return f"{sentence}, which is within the noise." if is_noise(gain) else f"{sentence}."
 
 
+def _by_objective(pick: Evidence, reference: Evidence | None, objective: Objective) -> str | None:
+    """Return the figures of an objective that goes by neither time nor memory."""
+    if objective not in {"energy", "time-to-loss"} or reference is None or pick.is_reference:
+        return None
+    told = CRITERIA[objective][0].told
+    return f"By the objective {objective!r}: {told(pick)} against {told(reference)} for {reference.name}."
+
+
 def _memory(pick: Evidence, reference: Evidence | None) -> str | None:
     share = memory_ratio(pick, reference)
     if share is None or reference is None or pick.is_reference:
         return None
     figures = f"Its peak memory was {told_memory(pick)} against {told_memory(reference)} for {reference.name}"
     if 1 / NOISE < share < NOISE:
-        return f"{figures}: the same."
-    return f"{figures}: {percent(abs(1 - share))} {'less' if share < 1 else 'more'}."
+        return f"{figures}: the same.{_standing(pick)}"
+    return (
+        f"{figures}: {percent(abs(1 - share))} {'less' if share < 1 else 'more'}.{_standing(pick) if share > 1 else ''}"
+    )
+
+
+def _standing(pick: Evidence) -> str:
+    """Say what part of the memory a mixed precision leaves as it is, where it saved nothing."""
+    if pick.memory_parts is None or not pick.candidate.precision.endswith("-mixed") or not pick.peak_memory_bytes:
+        return ""
+    share = min(1.0, pick.memory_parts.standing_bytes / pick.peak_memory_bytes)
+    if share < _MOSTLY_STANDING:
+        return ""
+    return (
+        f" Of it, {percent(share)} are weights, gradients and optimizer state, which a mixed precision keeps in fp32."
+    )

@@ -9,6 +9,7 @@ from autoprec_service.policy.confidence import confidence
 from autoprec_service.policy.evidence import Evidence
 from autoprec_service.policy.field import Field
 from autoprec_service.policy.notes import note_on
+from autoprec_service.policy.pareto import pareto_front
 from autoprec_service.policy.ratios import memory_ratio, speedup
 from autoprec_service.policy.reasons import reasons_for
 from autoprec_service.policy.refusal import refusal_reasons
@@ -48,6 +49,7 @@ def recommend(trials: Sequence[Trial], *, objective: Objective, constraints: Con
         reasons=reasons_for(field.choice, field) if field.choice else refusal_reasons(field),
         alternatives=tuple(_alternative(each, field) for each in (*others, *field.unverified)),
         rejected=field.rejected,
+        pareto=tuple(each.candidate for each in pareto_front(field.qualified)),
         evidence=tuple(dict.fromkeys(source for each in field.evidences for source in each.sources)),
     )
 

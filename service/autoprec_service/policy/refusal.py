@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from autoprec_service.formatting import counted, size
 from autoprec_service.policy.field import Field
 from autoprec_service.policy.reasons import unstable_because
-from autoprec_service.policy.scores import CRITERIA
 
 _WORDS = {
     "ok": "beyond max_memory",
@@ -38,8 +37,10 @@ def _causes(field: Field) -> Iterator[str]:
 
 
 def _unmeasured(field: Field) -> str:
-    if not CRITERIA[field.objective]:
-        return f"No trial has measured {field.objective}, and no other figure stands in for it."
+    if field.objective == "energy" and not any(each.energy for each in field.evidences):
+        return "No trial has measured energy, and no other figure stands in for it."
+    if field.objective == "time-to-loss":
+        return "How fast the loss falls could not be told: only training has one, and it must fall beyond its scatter."
     return f"No candidate that qualifies has the figures that the objective {field.objective!r} asks for."
 
 

@@ -32,11 +32,12 @@ def numeric_risk(candidate: Candidate) -> Risk:
     Precisions come first and matmul precision second, so that `32-true` with TF32 products is riskier than `32-true`
     and safer than `bf16-mixed`: it loses bits in the products and keeps them everywhere else. A mixed precision keeps
     its weights in fp32 and is safer than the true one; bf16 is safer than fp16, because it cannot overflow where fp32
-    does not. Precisions of third parties come last, because nothing is known of them.
+    does not. A compiled candidate rounds in other places than the same one as it is, and comes right after it.
+    Precisions of third parties come last, because nothing is known of them.
     """
     known = candidate.precision in _PRECISIONS
     rank = _PRECISIONS.index(candidate.precision) if known else len(_PRECISIONS)
-    return rank, _MATMUL.index(candidate.matmul_precision)
+    return rank, 2 * _MATMUL.index(candidate.matmul_precision) + candidate.compile
 
 
 def is_reference(candidate: Candidate) -> bool:

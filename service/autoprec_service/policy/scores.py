@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from autoprec_runner.quantities import figure
 from autoprec_runner.trial import Objective
 from autoprec_service.formatting import duration, size
 from autoprec_service.policy.evidence import Evidence
@@ -59,6 +60,26 @@ def balance(evidence: Evidence) -> Score | None:
     )
 
 
+def joules(evidence: Evidence) -> Score | None:
+    """Return the energy of a sample."""
+    energy = evidence.energy
+    if energy is None:
+        return None
+    return Score(value=energy.joules_per_sample, low=energy.low_joules, high=energy.high_joules)
+
+
+def progress_seconds(evidence: Evidence) -> Score | None:
+    """Return the time in which the loss falls as far as it does in one step of the reference."""
+    time, progress = step_seconds(evidence), evidence.progress
+    if time is None or progress is None:
+        return None
+    return Score(
+        value=time.value / progress.value,
+        low=time.low / progress.high,
+        high=time.high / progress.low,
+    )
+
+
 def told_time(evidence: Evidence) -> str:
     """Return the time of one step as sentences tell it."""
     return duration(evidence.step_time.median_seconds) if evidence.step_time else "an unknown time"
@@ -69,6 +90,15 @@ def told_memory(evidence: Evidence) -> str:
     return "an unknown peak" if evidence.peak_memory_bytes is None else size(evidence.peak_memory_bytes)
 
 
+def _told_joules(evidence: Evidence) -> str:
+    return f"{figure(evidence.energy.joules_per_sample)} J a sample" if evidence.energy else "an unknown energy"
+
+
+def _told_progress(evidence: Evidence) -> str:
+    score = progress_seconds(evidence)
+    return f"{duration(score.value)} for a reference step's progress" if score else "unknown progress"
+
+
 def _told_both(evidence: Evidence) -> str:
     return f"{told_time(evidence)} and {told_memory(evidence)}"
 
@@ -76,16 +106,19 @@ def _told_both(evidence: Evidence) -> str:
 TIME = Criterion(score=step_seconds, told=told_time, better="faster", worse="slower")
 MEMORY = Criterion(score=peak_bytes, told=told_memory, better="less memory", worse="more memory")
 BALANCE = Criterion(score=balance, told=_told_both, better="better balance", worse="worse balance")
+ENERGY = Criterion(score=joules, told=_told_joules, better="less energy", worse="more energy")
+PROGRESS = Criterion(score=progress_seconds, told=_told_progress, better="learns faster", worse="learns more slowly")
 
 CRITERIA: dict[Objective, tuple[Criterion, ...]] = {
     "throughput": (TIME,),
     "memory": (MEMORY, TIME),
     "balanced": (BALANCE,),
-    "energy": (),
+    "energy": (ENERGY,),
+    "time-to-loss": (PROGRESS,),
 }
 """What decides, in turn: the next criterion counts among those whom the one before cannot tell apart.
 
-Trials carry no energy readings, so nothing decides about energy, and no other figure stands in for it.
+Where no meter could be read, nothing decides about energy, and no other figure stands in for it.
 """
 
 

@@ -174,3 +174,22 @@ show([before, after])
 def outcome(telemetry: Any) -> str:
     (device,) = telemetry["accelerators"]
     return "refused" if device["error"] else f"{device['vendor']} device {device['index']} is well"
+
+
+METERS = """
+from autoprec_probe import HostReader, device_joules, read_energy
+reader = HostReader()
+readings = []
+for path in machines:
+    become(path)
+    readings.append(read_energy(reader))
+print(json.dumps([device_joules(readings[0], readings[1], 0), device_joules(readings[0], readings[2], 0)]))
+"""
+
+
+def test_the_counter_of_a_device_meters_what_runs_between_two_readings(library: Library) -> None:
+    later = Machine(devices=(H100 | {"energy": 123_466_789},))
+    without = Machine(devices=({name: fact for name, fact in H100.items() if name != "energy"},))
+    joules, unknown = library.run(METERS, Machine(devices=(H100,)), later, without)
+    assert pytest.approx(10.0) == joules
+    assert unknown is None

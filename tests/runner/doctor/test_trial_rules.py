@@ -10,7 +10,7 @@ from autoprec_runner.doctor.examine import examine_trials
 from autoprec_runner.doctor.finding import Finding
 from autoprec_runner.doctor.registry import trial_checks
 from autoprec_runner.doctor.traits import OptimizerTraits, ParameterGroup, WeightTraits, WorkloadTraits
-from autoprec_runner.trial import EffectiveDtypes, Stability, Trial
+from autoprec_runner.trial import Check, EffectiveDtypes, Stability, StepParts, Trial
 from autoprec_service.testing.factories import make_stability, make_trial
 
 MIB = 2**20
@@ -51,7 +51,35 @@ class Seen:
     sentence: str
 
 
+GROWTH = Check(
+    id="memory-slope", verdict="warning", value=2.0 * MIB, sentence="It held 2.00 MiB more after every step."
+)
+LAUNCH_BOUND = StepParts(move_seconds=0.0, forward_seconds=1.0, steps=5, operations=4000, bottleneck="launch-bound")
+INPUT_BOUND = StepParts(fetch_seconds=3.0, move_seconds=0.0, forward_seconds=1.0, steps=5, bottleneck="input-bound")
+
 SEEN = (
+    Seen(
+        rule="memory-growth",
+        trials=[REFERENCE, make_trial("bf16-mixed", stability=make_stability(checks=(GROWTH,)))],
+        sentence="bf16-mixed: It held 2.00 MiB more after every step.",
+    ),
+    Seen(
+        rule="half-not-faster",
+        trials=[REFERENCE, make_trial("bf16-true", seconds=1.0, parts=LAUNCH_BOUND)],
+        sentence="bf16-true took 1.00 s a step against 1.00 s for 32-true, though the hardware computes in it; it is "
+        "launch-bound: a step starts 4,000 operations.",
+    ),
+    Seen(
+        rule="half-not-faster",
+        trials=[REFERENCE, make_trial("bf16-true", seconds=1.0, parts=INPUT_BOUND)],
+        sentence="bf16-true took 1.00 s a step against 1.00 s for 32-true, though the hardware computes in it; it is "
+        "input-bound: data take 75.0 % of a step.",
+    ),
+    Seen(
+        rule="timings-disturbed",
+        trials=[make_trial(conditions={"busy_cores": 0.0, "race_other_busy_cores": 1.5})],
+        sentence="Other programs kept 1.50 cores busy during the race.",
+    ),
     Seen(
         rule="half-slow-on-cpu",
         trials=[

@@ -36,7 +36,7 @@ def test_not_more_race_than_there_is_time_for() -> None:
 
 @pytest.mark.parametrize(
     ("objective", "expected"),
-    [("throughput", 2.0), ("energy", 2.0), ("memory", 8.0), ("balanced", 4.0)],
+    [("throughput", 2.0), ("energy", 2.0), ("time-to-loss", 2.0), ("memory", 8.0), ("balanced", 4.0)],
 )
 def test_the_score_is_what_the_objective_minimises(objective: Objective, expected: float) -> None:
     assert expected == score(Evidence(rounds=[[2.0]], peak_memory_bytes=8), objective)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from autoprec_runner.study import Constraints
@@ -61,3 +63,43 @@ def test_busy_neighbours_lower_it_and_are_told() -> None:
         "Other programs kept 1.25 cores busy when the study began: times are less certain. Trials waited passively."
         == answer.reasons[-1]
     )
+
+
+@pytest.mark.parametrize(
+    ("conditions", "sentence"),
+    [
+        (
+            {"race_other_busy_cores": 1.25, "busy_cores": 0.0},
+            "Other programs kept 1.25 cores busy during the race: times are less certain.",
+        ),
+        (
+            {"race_device_throttled": "sync-boost, sw-power-cap", "race_device_temperature_celsius": 91.0},
+            "Clocks were held down during the race (sw-power-cap) at up to 91.0 °C: times are less certain.",
+        ),
+        ({"race_cpu_throttled": 2}, "Clocks were held down during the race (cpu-thermal): times are less certain."),
+        (
+            {"race_foreign_processes": 1},
+            "The device was shared with another process during the race: times are less certain.",
+        ),
+    ],
+)
+def test_what_went_on_during_the_race_lowers_it_and_is_told(conditions: dict[str, Any], sentence: str) -> None:
+    disturbed = make_trial(seconds=1.0, phase="race", conditions=conditions)
+    answer = recommend([disturbed], objective="throughput", constraints=Constraints())
+    assert pytest.approx(0.8 * confidence(make_trial(seconds=1.0, phase="race")), abs=2e-3) == answer.confidence
+    assert sentence in answer.reasons
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"race_device_throttled": "applications-clocks-setting"},
+        {"race_device_throttled": ""},
+        {"race_cpu_throttled": 0},
+        {"race_foreign_processes": 0},
+        {"busy_cores": 1.5, "race_other_busy_cores": 0.0},  # gone before the race
+    ],
+)
+def test_a_calm_race_leaves_it_as_it_is(conditions: dict[str, Any]) -> None:
+    calm = make_trial(seconds=1.0, phase="race", conditions=conditions)
+    assert confidence(make_trial(seconds=1.0, phase="race")) == confidence(calm)

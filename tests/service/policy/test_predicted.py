@@ -9,6 +9,7 @@ from autoprec_probe.verdict import SupportLevel
 from autoprec_runner.prediction.prediction import Estimate, MemoryParts, Prediction
 from autoprec_runner.prediction.rates import RateBasis
 from autoprec_runner.study import Constraints
+from autoprec_runner.trial import Objective
 from autoprec_service.policy import recommend_predicted
 from autoprec_service.policy.predicted import CONFIDENCE, Setting
 from autoprec_service.recommendation import Recommendation
@@ -173,9 +174,13 @@ def test_the_objective_memory_goes_by_memory() -> None:
     )
 
 
-def test_energy_is_not_predicted() -> None:
-    found = answer(FP32, BF16, objective="energy")
-    assert (None, "Energy is not predicted.") == (found.precision, found.reasons[0].partition(" Ask")[0])
+@pytest.mark.parametrize(
+    ("objective", "told"),
+    [("energy", "Energy is not predicted."), ("time-to-loss", "How fast a loss falls is not predicted.")],
+)
+def test_some_objectives_are_not_predicted(objective: Objective, told: str) -> None:
+    found = answer(FP32, BF16, objective=objective)
+    assert (None, told) == (found.precision, found.reasons[0].partition(" Ask")[0])
 
 
 def test_the_answer_does_not_depend_on_the_order() -> None:

@@ -14,7 +14,7 @@ from autoprec_service.recommendation import Recommendation
 from autoprec_service.testing import make_trial
 
 PRECISIONS = ["32-true", "64-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"]
-OBJECTIVES: list[Objective] = ["throughput", "memory", "balanced", "energy"]
+OBJECTIVES: list[Objective] = ["throughput", "memory", "balanced", "energy", "time-to-loss"]
 
 
 @st.composite

@@ -20,7 +20,7 @@ HALF_NOT_FASTER = Rule(
     happens="Half precision is no faster, though the hardware has arithmetic for it.",
     why="A step that waits for data, launches many small kernels, or casts as much as it computes gains nothing from "
     "faster products. Users measured half precision 1.9 to 10 times slower.",
-    found="In trials: step times beside that of 32-true.",
+    found="In trials: step times beside that of 32-true, and what data and the start of operations take of them.",
     remedy="Use a larger batch, look at how the data are loaded, or stay with 32-true.",
     references=(
         "https://github.com/Lightning-AI/pytorch-lightning/issues/16896",
@@ -39,9 +39,19 @@ def half_not_faster(case: TrialCase) -> Iterator[Told]:
         if reference and seconds and each.last.support == "native" and seconds * _HARDLY_FASTER > reference:
             yield Told(
                 sentence=f"{each.name} took {duration(seconds)} a step against {duration(reference)} for 32-true, "
-                f"though the hardware computes in it{_few_rows(case)}.",
+                f"though the hardware computes in it{_bound(each) or _few_rows(case)}.",
                 candidates=(each.name,),
             )
+
+
+def _bound(tried: Tried) -> str:
+    """Return what its steps are bound by, where that was found."""
+    parts = tried.last.parts
+    if parts is None or parts.bottleneck is None:
+        return ""
+    if parts.bottleneck == "input-bound":
+        return f"; it is input-bound: data take {percent(parts.shares['data'])} of a step"
+    return f"; it is launch-bound: a step starts {parts.operations:,} operations"
 
 
 def _few_rows(case: TrialCase) -> str:
@@ -139,7 +149,7 @@ TIMINGS_DISTURBED = Rule(
     why="A cold start halved one user's throughput; a busy neighbour makes threads that wait for each other wait "
     "longer. So candidates are warmed up until their step time is stationary and timed in turns, and the confidence "
     "falls.",
-    found="In trials: cores that other programs kept busy when the study began.",
+    found="In trials: cores that other programs kept busy during the race, else when the study began.",
     remedy="Ask again on an idle machine (fresh=True).",
     references=("https://github.com/pytorch/helion/pull/3572",),
 )
@@ -149,6 +159,9 @@ TIMINGS_DISTURBED = Rule(
 def timings_disturbed(case: TrialCase) -> Iterator[Told]:
     """Busy cores in the conditions of a trial that was timed."""
     timed = (each for each in reversed(case.trials) if each.step_time)
-    busy = next((each.conditions.get("busy_cores") for each in timed), None)
+    conditions = next((each.conditions for each in timed), {})
+    raced = "race_other_busy_cores" in conditions
+    busy = conditions.get("race_other_busy_cores" if raced else "busy_cores")
     if isinstance(busy, int | float) and busy >= NOTABLE_CORES:
-        yield Told(sentence=f"Other programs kept {figure(busy)} cores busy when the study began.")
+        when = "during the race" if raced else "when the study began"
+        yield Told(sentence=f"Other programs kept {figure(busy)} cores busy {when}.")

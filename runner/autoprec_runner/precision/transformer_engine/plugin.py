@@ -105,6 +105,10 @@ class TransformerEnginePrecision(Precision):
         """Return `recipe`."""
         return self.recipe
 
+    def expect_compilation(self) -> None:
+        """Leave delayed scaling, which cannot be compiled."""
+        self._is_compiled = True
+
     def convert_module(self, module: nn.Module) -> nn.Module:
         """Cast floating-point parameters and buffers, and replace layers; warn of linear layers that do not fit.
 
