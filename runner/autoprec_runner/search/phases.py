@@ -49,11 +49,7 @@ class Phases:
             note_untried(bench, candidates, _NO_REFERENCE)
             return
         field, others = self._sprint(runnable, reference)
-        if reference and (found := beyond_fp32(reference, [*field, *others])):
-            double, verdict = found
-            bench.record(bench.records().unstable(reference, "sprint", verdict))
-            bench.progress.phase("verify")
-            verify_alone(bench, double, pace)
+        if reference and self._left_to_fp64(reference, [*field, *others]):
             note_untried(bench, candidates, _NO_REFERENCE)
             return
         if bench.question.compile:
@@ -193,6 +189,18 @@ class Phases:
             if crowded or each not in kept:
                 each.session.close()
         return kept, [each for each in field if each not in kept]
+
+    def _left_to_fp64(self, reference: Contender, others: Iterable[Contender]) -> bool:
+        """Verify fp64 alone where fp32 runs and cannot resolve the loss; return whether that is so."""
+        bench = self._bench
+        found = beyond_fp32(reference, others)
+        if found is None:
+            return False
+        double, verdict = found
+        bench.record(bench.records().unstable(reference, "sprint", verdict))
+        bench.progress.phase("verify")
+        verify_alone(bench, double, self._pace)
+        return True
 
     def _beyond_fp32(self, runnable: Iterable[Support]) -> None:
         """Try fp64 where fp32 runs and is unstable: some models need it."""
