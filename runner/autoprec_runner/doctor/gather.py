@@ -132,6 +132,7 @@ def _group(group: dict[str, Any]) -> ParameterGroup:
         parameters=sum(each.numel() for each in group["params"] if not is_lazy(each)),
         learning_rate=_number(group.get("lr")),
         eps=_number(group.get("eps")),
+        second_moment_decay=_second(group.get("betas")),
         adaptive="betas" in group,
     )
 
@@ -143,6 +144,10 @@ def _state_tensors(optimizer: Optimizer, groups: Sequence[dict[str, Any]]) -> in
     if type(optimizer) is SGD:
         return 1 if any(each["momentum"] for each in groups) else 0
     return None
+
+
+def _second(betas: Any) -> float | None:
+    return _number(betas[1]) if isinstance(betas, tuple | list) and len(betas) > 1 else None
 
 
 def _number(value: Any) -> float | None:

@@ -37,6 +37,8 @@ class ParameterGroup(_Trait):
     """How many numbers there are in it."""
     learning_rate: float | None = None
     eps: float | None = None
+    second_moment_decay: float | None = None
+    """Adam's second beta: what remains of the mean squared gradient from one step to the next."""
     adaptive: bool = False
     """Whether a step is about as large as the learning rate, whatever the gradient (Adam and its relatives)."""
 

@@ -192,6 +192,14 @@ SICK = (
         about=("16-true (fsdp)",),
     ),
     Sick(
+        rule="second-moment-stuck",
+        factory="adam",
+        machine=A100,
+        words="Adam's second beta of 0.999 cannot let bf16 state fall",
+        remedy="Use bf16-mixed",
+        about=("bf16-true",),
+    ),
+    Sick(
         rule="lost-updates",
         factory="tiny_learning_rate",
         machine=A100,
@@ -359,6 +367,8 @@ def test_every_static_rule_is_provoked_here() -> None:
         ("adam-eps-underflows", "adam_with_a_large_eps", A100, ()),
         ("adam-eps-underflows", "fused_adam", A100, ()),
         ("adam-eps-underflows", "sgd", A100, ()),
+        ("second-moment-stuck", "adam", A100, ("bf16-mixed", "16-true")),
+        ("second-moment-stuck", "sgd", A100, ()),
         ("lost-updates", "adam", A100, ()),
         ("lost-updates", "sgd", A100, ()),
         ("lost-updates", "tiny_learning_rate", A100, ("bf16-mixed",)),

@@ -148,14 +148,42 @@ def adam_eps_underflowed(case: TrialCase) -> Iterator[Told]:
             yield Told(sentence=f"{each.name}: {each.last.reason}", candidates=(each.name,))
 
 
+SECOND_MOMENT_STUCK = Rule(
+    id="second-moment-stuck",
+    severity="warning",
+    happens="Adam's mean squared gradient never falls again, so that steps stay small after one large gradient.",
+    why="With parameters in bf16, so is the optimizer's state, whose numbers are 0.4 to 0.8 % apart. Multiplied with a "
+    "beta of 0.999 each rounds back to itself. Losses of the first steps do not show it: training ends higher.",
+    found="From the optimizer's second beta and the format that a candidate keeps its state in.",
+    remedy="Use bf16-mixed, whose state is float32, or a second beta of 0.99 or less.",
+    references=("https://github.com/pytorch/ao/pull/1124", "https://arxiv.org/abs/2010.06192"),
+)
+
+
+@found_statically(SECOND_MOMENT_STUCK)
+def second_moment_stuck(case: StaticCase) -> Iterator[Told]:
+    """A decay that is less than half of the least distance between neighbours in bf16."""
+    optimizer, tried = case.traits.optimizer, case.runnable("bf16-true")
+    if optimizer is None or not tried or case.strategy == "deepspeed":  # DeepSpeed's state is float32
+        return
+    decays = [each.second_moment_decay for each in optimizer.groups if each.second_moment_decay]
+    if decays and 1 - max(decays) < _BF16_HALF_STEP:
+        yield Told(
+            sentence=f"{optimizer.name}'s second beta of {max(decays):g} cannot let bf16 state fall: "
+            f"{percent(1 - max(decays))} less rounds back to the same number.",
+            candidates=names(tried),
+        )
+
+
 LOST_UPDATES = Rule(
     id="lost-updates",
     severity="warning",
     happens="Weights in bf16 stay as they are, because updates are smaller than the distance between its numbers.",
     why="bf16 has 8 significant bits: what is added to a weight and is below about 0.2 % of it is rounded away. "
     "Learning slows down or stops though every number looks sound.",
-    found="Before any trial: a learning rate of Adam's kind that is below 2^-9 of the typical weight. In trials: a "
-    "loss that falls less than half as far as that of the reference while all numbers are finite.",
+    found="Before any trial: a learning rate of Adam's kind that is below 2^-9 of the typical weight. In trials: "
+    "weights with a gradient that steps leave as they were, or a loss that falls less than half as far as that of the "
+    "reference while all numbers are finite.",
     remedy="Use bf16-mixed, whose weights are float32, or an optimizer with stochastic rounding.",
     references=(
         "https://github.com/pytorch/torchtune/issues/2254",
@@ -180,9 +208,14 @@ def updates_will_be_lost(case: StaticCase) -> Iterator[Told]:
 
 @found_in_trials(LOST_UPDATES)
 def updates_were_lost(case: TrialCase) -> Iterator[Told]:
-    """Sound numbers, and no progress."""
+    """Weights that steps left as they were; or sound numbers, and no progress."""
     reference = case.reference
-    for each in case.with_precision("bf16-true"):
+    for each in case.with_precision("bf16-true", "16-true"):
+        stability = each.last.stability
+        lost = [check for check in stability.checks if check.id == "lost-updates"] if stability else []
+        if lost and lost[0].verdict != "good":
+            yield Told(sentence=f"{each.name}: {lost[0].sentence}", candidates=(each.name,))
+            continue
         if each.last.status != "unstable" or reference is None or not _is_sound(each):
             continue
         share = _progress(each.losses, reference.losses)
