@@ -42,7 +42,7 @@ def cast_floating(data: Any, dtype: torch.dtype) -> Any:
     if isinstance(data, Tensor):
         if data.dtype is dtype or not data.is_floating_point():
             return data
-        return data.to(dtype)
+        return data.to(dtype=dtype)  # by name: torch parses a position twice as long
     return _rebuild(data, cast_floating, dtype)
 
 

@@ -57,9 +57,9 @@ class ScaledPrecision(Precision):
         Raises:
             IncompatibleError: There is a closure and a scaler, or no gradients that the scaler has scaled.
         """
-        optimizer = unwrapped(optimizer)
-        if not self.scales_loss:
+        if self.scaler is None or not self.scaler.is_enabled():
             return super().optimizer_step(optimizer, model, closure, **kwargs)
+        optimizer = unwrapped(optimizer)
         if closure is not None or isinstance(optimizer, LBFGS):
             raise IncompatibleError(
                 f"{type(optimizer).__name__} with a closure cannot be stepped under {self.precision}: it evaluates the "
