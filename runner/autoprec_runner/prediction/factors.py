@@ -43,8 +43,8 @@ INSTRUCTIONS: dict[Kind, float] = {
 """Cost of one element, in flops of fp32 products: where there is no memory to wait for, arithmetic decides."""
 
 STEP_SPREAD: dict[RateBasis, float] = {"measured": 1.8, "catalogue": 4.2, "estimated": 5.0}
-"""By which factor nine of ten measured step times are within the predicted one. The first is what `benchmarks/prediction.py`
-showed on an idle machine; the others have no measurement behind them."""
+"""By which factor nine of ten measured step times are within the predicted one. The first is what the benchmark showed
+on an idle machine (`benchmarks/prediction.py`); the others have no measurement behind them."""
 SPEEDUP_SPREAD: dict[RateBasis, float] = {"measured": 2.0, "catalogue": 2.2, "estimated": 2.5}
 """The same for the ratio of two precisions."""
 MEMORY_SPREAD: dict[RateBasis, float] = {"measured": 1.4, "catalogue": 1.4, "estimated": 1.4}
