@@ -26,11 +26,13 @@ def kept_variant(bench: Bench, contender: Contender, reference: Evidence | None)
     failed = bench.trials[-1].candidate == candidate and bench.trials[-1].status == "unstable"
     if not failed or candidate.compile or candidate.precision not in KEEPING or candidate.strategy != "single":
         return None
+    if _attempts(bench, candidate.precision) >= _MOST_ATTEMPTS:
+        return None
     names = culprits(contender.session.evidence, reference)
     if not names and bench.trials[-1].phase == "verify":
         names = modules_that_lose_precision(bench, candidate, bench.question.reference)
     kept = tuple(dict.fromkeys((*candidate.keep_fp32, *names)))
-    if len(kept) > MOST_KEPT or kept == candidate.keep_fp32 or _attempts(bench, candidate.precision) >= _MOST_ATTEMPTS:
+    if len(kept) > MOST_KEPT or kept == candidate.keep_fp32:
         return None
     variant = candidate.model_copy(update={"keep_fp32": kept})
     support = judged(variant, bench.question.profile, bench.question.device)
