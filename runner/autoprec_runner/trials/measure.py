@@ -12,6 +12,7 @@ BATCH_STEPS = 5
 RESAMPLES = 400
 CONFIDENCE = 0.95
 TWENTIETHS = 20
+_FEWEST_QUARTERED = 5
 _SHORTEST_SERIES = 4
 _ROUNDING = 1e-12
 
@@ -80,8 +81,8 @@ def separated(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]
 
 
 def _quantiles(pooled: NDArray[np.float64]) -> tuple[float, ...]:
-    """Return the shortest step, each further twentieth and the longest, if there are as many steps as that."""
-    if len(pooled) <= TWENTIETHS:
+    """Return the shortest step, each further twentieth and the longest; of too few steps for quartiles, nothing."""
+    if len(pooled) < _FEWEST_QUARTERED:
         return ()
     return tuple(np.quantile(pooled, np.linspace(0, 1, TWENTIETHS + 1)).tolist())
 
