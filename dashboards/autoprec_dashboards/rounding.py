@@ -58,13 +58,11 @@ def _told(value: float, low: float, high: float, unit: str) -> Told:
     if not (half > 0 and math.isfinite(half)):
         return Told(value=f"{figure(value)}{unit}")
     decimals = _decimals(value, half)
-    return Told(
-        value=f"{_at(value, decimals)}{unit}", interval=f"{_at(low, decimals)} to {_at(high, decimals)}{unit}"
-    )
+    return Told(value=f"{_at(value, decimals)}{unit}", interval=f"{_at(low, decimals)} to {_at(high, decimals)}{unit}")
 
 
 def _decimals(value: float, half: float) -> int:
-    """Return how many digits behind the point are worth showing; negative to round to tens, hundreds, …"""
+    """Return how many digits behind the point are worth showing; negative to round to tens and hundreds."""
     most = _MOST_DIGITS - 1 - math.floor(math.log10(abs(value))) if value else _MOST_DIGITS
     return min(-math.floor(math.log10(half)), most)
 

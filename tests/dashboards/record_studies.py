@@ -1,7 +1,7 @@
 """Run real studies and keep them as the records that the tests of the dashboard show: `python record_studies.py`.
 
-Studied are healthy workloads and ones that go wrong, on all cores of this machine and on one, which is another machine to
-autoprec. Numbers are kept with six digits, which is more than any of them is worth, so that the file stays small.
+Studied are healthy workloads and ones that go wrong, on all cores of this machine and on one, which is another machine
+to autoprec. Numbers are kept with six digits, which is more than any of them is worth, so that the file stays small.
 """
 
 import json

@@ -112,13 +112,17 @@ def node_row(node: Node, now: datetime) -> NodeRow:
 
 def natives(profile: HardwareProfile) -> tuple[str, ...]:
     """Return which reduced precisions a machine runs natively; machines that are alike are judged once."""
-    return _natives(profile.without_identity().without_live_values().model_copy(update={"measured": ()}).model_dump_json())
+    return _natives(
+        profile.without_identity().without_live_values().model_copy(update={"measured": ()}).model_dump_json()
+    )
 
 
 @lru_cache(maxsize=512)
 def _natives(profile: str) -> tuple[str, ...]:
     table = precision_table(HardwareProfile.model_validate_json(profile))
-    return tuple(each.candidate.precision for each in table if each.level == "native" and each.candidate.precision in _REDUCED)
+    return tuple(
+        each.candidate.precision for each in table if each.level == "native" and each.candidate.precision in _REDUCED
+    )
 
 
 def _readable(profile: HardwareProfile | None) -> tuple[Accelerator, ...]:
@@ -190,11 +194,7 @@ def _problems(node: Node) -> Iterable[str]:
 def _matches(row: NodeRow, asked: Asked) -> bool:
     sought = asked.search.casefold()
     told = f"{row.name} {row.devices} {row.hardware_key or ''}".casefold()
-    return (
-        sought in told
-        and asked.state in {"", row.badge.word}
-        and asked.architecture in {"", row.architecture}
-    )
+    return sought in told and asked.state in {"", row.badge.word} and asked.architecture in {"", row.architecture}
 
 
 def _architectures(rows: Sequence[NodeRow]) -> Iterable[Architecture]:

@@ -84,11 +84,11 @@ def best_common(cells: dict[str, dict[str, Outcome]]) -> Common | None:
     )
 
 
-def _row(
-    key: str, outcomes: list[Outcome], found: dict[str, Outcome], columns: Sequence[str], shown: Shown
-) -> HeatRow:
+def _row(key: str, outcomes: list[Outcome], found: dict[str, Outcome], columns: Sequence[str], shown: Shown) -> HeatRow:
     best = best_of(outcomes)
-    cells = tuple(_cell(found.get(name), shown, is_best=best is not None and found.get(name) is best) for name in columns)
+    cells = tuple(
+        _cell(found.get(name), shown, is_best=best is not None and found.get(name) is best) for name in columns
+    )
     return HeatRow(
         hardware_key=key,
         cells=cells,

@@ -1,4 +1,4 @@
-"""One study: its answer, its candidates with what was measured of each, its figures, findings and how to run it again."""
+"""One study: its answer, its candidates with what was measured of each, its figures, and how to run it again."""
 
 import shlex
 from collections.abc import Iterable, Sequence
@@ -265,4 +265,8 @@ def _dtypes(trials: Sequence[Trial]) -> Iterable[tuple[str, EffectiveDtypes]]:
 
 
 def _listed(values: dict[str, str | None] | dict[str, str | int | float | None]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, f"{value:.4g}" if isinstance(value, float) else str(value)) for name, value in values.items() if value is not None)
+    return tuple(
+        (name, f"{value:.4g}" if isinstance(value, float) else str(value))
+        for name, value in values.items()
+        if value is not None
+    )

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from autoprec_service.asked import AskedRecommendation
+
 from autoprec_dashboards.figures.calibration import Bin
 from autoprec_dashboards.pages.qualified import best_of, newest_by, of_precision, qualifies
 from autoprec_dashboards.pages.status import Badge, badge
-from autoprec_service.asked import AskedRecommendation
 from autoprec_service.outcome import Outcome
 
 Verdict = Literal["confirmed", "refuted", "open"]
@@ -103,16 +104,23 @@ def judge(asked: AskedRecommendation, outcomes: Sequence[Outcome]) -> tuple[Verd
     found = of_precision(newest).get(asked.precision or "")
     if found is None:
         return "open", f"{asked.precision} was not tried since"
-    if not qualifies(found):
-        if found.stable is None and found.status == "ok":
-            return "open", f"{asked.precision} ran and was not verified"
-        return "refuted", f"{asked.precision} was {'unstable' if found.stable is False else found.status}"
-    best = best_of(newest)
+    return _beside(found, best_of(newest)) if qualifies(found) else _disqualified(found)
+
+
+def _disqualified(found: Outcome) -> tuple[Verdict, str]:
+    name = found.candidate
+    if found.stable is None and found.status == "ok":
+        return "open", f"{name} ran and was not verified"
+    return "refuted", f"{name} was {'unstable' if found.stable is False else found.status}"
+
+
+def _beside(found: Outcome, best: Outcome | None) -> tuple[Verdict, str]:
     if best is None or not best.step_seconds or not found.step_seconds:
         return "confirmed", "it was found stable"
-    if found.step_seconds <= _NEAR * best.step_seconds:
-        return "confirmed", "it was the best" if best.candidate == found.candidate else f"within 10 % of {best.candidate}"
-    return "refuted", f"{best.candidate} was {found.step_seconds / best.step_seconds:.2g}× as fast"
+    slower = found.step_seconds / best.step_seconds
+    if slower > _NEAR:
+        return "refuted", f"{best.candidate} was {slower:.2g}× as fast"
+    return "confirmed", "it was the best" if best.candidate == found.candidate else f"within 10 % of {best.candidate}"
 
 
 def stale_rows(outcomes: Mapping[str, Sequence[Outcome]], package: str = "torch") -> tuple[StaleRow, ...]:
@@ -173,4 +181,3 @@ def _bins(judged: Sequence[Judged]) -> Iterable[Bin]:
                 answers=len(own),
                 confirmed=sum(each.verdict == "confirmed" for each in own),
             )
-

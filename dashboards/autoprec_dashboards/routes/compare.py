@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from autoprec_service.summaries import HardwareSummary, ModelSummary
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -9,7 +10,6 @@ from autoprec_dashboards.context import READS, Context, TenantStore, Text, chose
 from autoprec_dashboards.pages.compare import KINDS, Comparison, Kind, compare, versions_of
 from autoprec_service.outcome import Outcome
 from autoprec_service.store import Store
-from autoprec_service.summaries import HardwareSummary, ModelSummary
 
 _CHOICES, _OUTCOMES = 200, 2000
 _PACKAGE = "torch"
@@ -21,7 +21,7 @@ def compare_routes(context: Context) -> APIRouter:
 
     @routes.get("/ui/compare")
     def comparison(
-        request: Request, store: TenantStore, by: Text = "", on: Text = "", a: Text = "", b: Text = ""
+        request: Request, store: TenantStore, *, by: Text = "", on: Text = "", a: Text = "", b: Text = ""
     ) -> Response:
         kind = cast("Kind", chosen("by", by, KINDS))
         models, hardware = store.models(limit=_CHOICES), store.hardware(limit=_CHOICES)
@@ -29,7 +29,7 @@ def compare_routes(context: Context) -> APIRouter:
         values = [value for value, _ in choices]
         left = a or (values[0] if values else "")
         right = b or next((each for each in values if each != left), "")
-        found = _found(store, kind, on, left, right, models) if left and right else None
+        found = _found(store, kind, models, on=on, left=left, right=right) if left and right else None
         return context.pages.page(
             request,
             "compare.html",
@@ -54,14 +54,16 @@ def _choices(
     if kind == "hardware":
         return [(each.key, each.key) for each in hardware if each.trials]
     if kind == "models":
-        return [(each.fingerprint, f"{each.name.partition(': ')[0]} · {each.fingerprint[:8]}") for each in models if each.trials]
+        return [
+            (each.fingerprint, f"{each.name.partition(': ')[0]} · {each.fingerprint[:8]}")
+            for each in models
+            if each.trials
+        ]
     versions = versions_of(store.outcomes(hardware_key=on or None, limit=_OUTCOMES), _PACKAGE)
     return [(each, f"{_PACKAGE} {each}") for each in reversed(versions)]
 
 
-def _found(
-    store: Store, kind: Kind, on: str, left: str, right: str, models: list[ModelSummary]
-) -> Comparison:
+def _found(store: Store, kind: Kind, models: list[ModelSummary], *, on: str, left: str, right: str) -> Comparison:
     names = {each.fingerprint: each.name.partition(": ")[0] for each in models}
     if kind == "models":
         sides = [store.outcomes(model_fingerprint=each, limit=_OUTCOMES) for each in (left, right)]
@@ -71,7 +73,9 @@ def _found(
         return compare(*sides, _model, _model_path, lambda key: _named(key, names))
     outcomes = store.outcomes(hardware_key=on or None, limit=_OUTCOMES)
     sides = [[each for each in outcomes if each.software.get(_PACKAGE) == version] for version in (left, right)]
-    return compare(*sides, lambda each: f"{_model(each)}, {each.hardware_key}", _model_path, lambda key: _named(key, names))
+    return compare(
+        *sides, lambda each: f"{_model(each)}, {each.hardware_key}", _model_path, lambda key: _named(key, names)
+    )
 
 
 def _model(outcome: Outcome) -> str:

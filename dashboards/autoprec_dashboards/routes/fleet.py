@@ -24,9 +24,17 @@ def fleet_routes(context: Context) -> APIRouter:
 
     @routes.get("/")
     def fleet(
-        request: Request, store: TenantStore, q: Text = "", state: Text = "", architecture: Text = "", after: Text = ""
+        request: Request,
+        store: TenantStore,
+        *,
+        q: Text = "",
+        state: Text = "",
+        architecture: Text = "",
+        after: Text = "",
     ) -> Response:
-        asked = Asked(search=q, state=chosen("state", state, ("", *NODE_STATES)), architecture=architecture, after=after)
+        asked = Asked(
+            search=q, state=chosen("state", state, ("", *NODE_STATES)), architecture=architecture, after=after
+        )
         principal = principal_of(request)
         assert principal is not None, "a stranger does not get here"
         rows = context.census.of(store, principal.tenant, context.now())

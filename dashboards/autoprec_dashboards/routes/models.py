@@ -33,7 +33,7 @@ def model_routes(context: Context) -> APIRouter:
 
     @routes.get("/ui/models/{fingerprint}")
     def model(
-        request: Request, store: TenantStore, fingerprint: str, show: Text = "", mode: Text = "", after: Text = ""
+        request: Request, store: TenantStore, fingerprint: str, *, show: Text = "", mode: Text = "", after: Text = ""
     ) -> Response:
         shown = cast("Shown", chosen("show", show, SHOWN))
         of_mode = cast("Mode", chosen("mode", mode, _modes(store, fingerprint)))

@@ -34,7 +34,9 @@ def study_routes(context: Context) -> APIRouter:
         _study(store, study_id)
         lines = StringIO()
         export_jsonl(store, lines, study_id=study_id)
-        return Response(lines.getvalue(), media_type="application/jsonl", headers={**HEADERS, "Cache-Control": "no-store"})
+        return Response(
+            lines.getvalue(), media_type="application/jsonl", headers={**HEADERS, "Cache-Control": "no-store"}
+        )
 
     @routes.get("/ui/trials/{trial_id}")
     def trial(request: Request, store: TenantStore, trial_id: str) -> Response:

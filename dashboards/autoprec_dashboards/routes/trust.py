@@ -1,5 +1,6 @@
 """Whether advice can be trusted."""
 
+from autoprec_service.asked import AskedRecommendation
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -7,7 +8,6 @@ from autoprec_dashboards.context import READS, Context, TenantStore
 from autoprec_dashboards.figures import calibration
 from autoprec_dashboards.pages.figures import Panel
 from autoprec_dashboards.pages.trust import Place, stale_rows, trust_view
-from autoprec_service.asked import AskedRecommendation
 from autoprec_service.outcome import Outcome
 from autoprec_service.store import Store
 
@@ -47,6 +47,5 @@ def _outcomes(store: Store, asked: list[AskedRecommendation]) -> dict[Place, lis
     places = dict.fromkeys((each.model_fingerprint, each.hardware_key) for each in asked)
     known = [(model, key) for model, key in places if model and key][:_PLACES]
     return {
-        (model, key): store.outcomes(model_fingerprint=model, hardware_key=key, limit=_OUTCOMES)
-        for model, key in known
+        (model, key): store.outcomes(model_fingerprint=model, hardware_key=key, limit=_OUTCOMES) for model, key in known
     }
