@@ -23,10 +23,10 @@ _KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("recurrent", ("lstm", "gru", "rnn")),
     ("embedding", ("embed",)),
     ("normalization", ("norm",)),
-    ("linear", ("linear", "conv1d")),
+    ("linear", ("linear",)),
     ("convolution", ("conv",)),
 )
-"""Kinds of layers by what the name of a class contains, the first that fits; `Conv1D` is transformers' linear layer."""
+"""Kinds of layers by what the name of a class contains, the first that fits."""
 _BIT = 2.0
 
 FEATURES: tuple[str, ...] = (
@@ -95,7 +95,7 @@ def _mix(layers: Mapping[str, int]) -> dict[str, float]:
 
 
 def _kind(name: str) -> str | None:
-    if name == "Conv1D":
+    if name == "Conv1D":  # transformers calls a linear layer so
         return "linear"
     lowered = name.lower()
     return next((kind for kind, parts in _KINDS if any(part in lowered for part in parts)), None)
