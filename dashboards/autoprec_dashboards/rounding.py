@@ -9,6 +9,7 @@ from autoprec_service.recommendation import Ratio
 
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _MOST_DIGITS = 4
+_TWO_DIGITS_BELOW = 3.55
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +21,11 @@ class Told:
 
 
 def rounded(value: float, low: float, high: float) -> str:
-    """Return a number whose last digit is of the size of half its interval: 12.34 within 12.1 and 12.6 is `12.3`.
+    """Return a number with the digits that its interval supports: 12.345 within 11.5 and 13.2 is `12.3`.
 
-    At most four significant digits are kept, and three where there is no interval.
+    Half the interval is what is uncertain: two digits of it count if it begins with 1 to 3.5, else one (the rule of the
+    Particle Data Group, https://pdg.lbl.gov/2024/reviews/rpp2024-rev-rpp-intro.pdf, section 5.3). At most four
+    significant digits are kept, and three where there is no interval.
     """
     half = (high - low) / 2
     if not (half > 0 and math.isfinite(half) and math.isfinite(value)):
@@ -64,7 +67,8 @@ def _told(value: float, low: float, high: float, unit: str) -> Told:
 def _decimals(value: float, half: float) -> int:
     """Return how many digits behind the point are worth showing; negative to round to tens and hundreds."""
     most = _MOST_DIGITS - 1 - math.floor(math.log10(abs(value))) if value else _MOST_DIGITS
-    return min(-math.floor(math.log10(half)), most)
+    magnitude = math.floor(math.log10(half))
+    return min(-magnitude + (half / 10**magnitude < _TWO_DIGITS_BELOW), most)
 
 
 def _at(value: float, decimals: int) -> str:

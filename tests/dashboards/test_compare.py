@@ -15,7 +15,12 @@ def compared(left: list[Outcome], right: list[Outcome]) -> Comparison:
 
 @pytest.mark.parametrize(
     ("seconds", "change", "tone"),
-    [(0.5, "2.0× faster", "good"), (1.02, "within 5.00 %", "quiet"), (2.0, "2.0× slower", "bad"), (None, "–", "quiet")],
+    [
+        (0.5, "2.0× faster", "good"),
+        (1.02, "about the same", "quiet"),
+        (2.0, "2.0× slower", "bad"),
+        (None, "–", "quiet"),
+    ],
 )
 def test_a_row_says_how_step_times_differ(seconds: float | None, change: str, tone: str) -> None:
     (row,) = compared([make_outcome()], [make_outcome(seconds=seconds)]).rows

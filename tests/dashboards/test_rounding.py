@@ -12,12 +12,13 @@ from autoprec_service.testing import make_step_time, make_trial
 @pytest.mark.parametrize(
     ("value", "low", "high", "expected"),
     [
-        (12.3456, 12.1, 12.6, "12.3"),
+        (12.3456, 11.9, 12.8, "12.3"),
+        (12.3456, 12.1, 12.6, "12.35"),
         (12.3456, 12.3455, 12.3457, "12.35"),
-        (12.3456, 10.0, 15.0, "12"),
-        (512.3, 480.0, 540.0, "510"),
-        (123456.0, 120000.0, 130000.0, "123,000"),
-        (0.01234, 0.0120, 0.0126, "0.0123"),
+        (12.3456, 7.0, 17.0, "12"),
+        (512.3, 460.0, 540.0, "510"),
+        (123456.0, 119000.0, 130000.0, "123,000"),
+        (0.01234, 0.0120, 0.0126, "0.01234"),
         (12.3456, 12.3456, 12.3456, "12.3"),
         (float("nan"), 1.0, 2.0, "nan"),
     ],
@@ -32,7 +33,7 @@ def test_a_number_has_the_digits_that_its_interval_supports(
     ("seconds", "expected"),
     [
         (0.0444, Told(value="44.4 ms", interval="44.0 to 44.8 ms")),
-        (2.0, Told(value="2.00 s", interval="1.98 to 2.02 s")),
+        (2.0, Told(value="2.000 s", interval="1.980 to 2.020 s")),
         (5e-5, Told(value="50.0 µs", interval="49.5 to 50.5 µs")),
     ],
 )
@@ -42,14 +43,14 @@ def test_a_step_time_says_its_unit_and_its_interval(seconds: float, expected: To
 
 def test_a_ratio_without_an_interval_has_none() -> None:
     assert Told(value="1.00×") == told_ratio(Ratio(value=1.0, low=1.0, high=1.0))
-    assert Told(value="1.7×", interval="1.6 to 1.8×") == told_ratio(Ratio(value=1.68, low=1.55, high=1.84))
+    assert Told(value="1.68×", interval="1.55 to 1.84×") == told_ratio(Ratio(value=1.68, low=1.55, high=1.84))
 
 
 def test_throughput_counts_samples_where_there_are_any_and_steps_otherwise() -> None:
     time = StepTime(median_seconds=0.1, low_seconds=0.09, high_seconds=0.11, steps=10)
-    assert Told(value="10 steps/s", interval="9 to 11 steps/s") == told_rate(make_trial(step_time=time))
+    assert Told(value="10.0 steps/s", interval="9.1 to 11.1 steps/s") == told_rate(make_trial(step_time=time))
     told = told_rate(make_trial(step_time=time, samples_per_second=1280.0))
-    assert Told(value="1,300 samples/s", interval="1,200 to 1,400 samples/s") == told
+    assert Told(value="1,280 samples/s", interval="1,160 to 1,420 samples/s") == told
     assert told_rate(make_trial(seconds=None)) is None
 
 

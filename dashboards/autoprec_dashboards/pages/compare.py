@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from autoprec_dashboards.pages.qualified import best_of, geometric_mean, newest_by, of_precision, qualifies
+from autoprec_dashboards.pages.qualified import best_of, geometric_mean, newest_by, of_precision, qualifies, rank
 from autoprec_dashboards.pages.status import Badge, Tone, badge
-from autoprec_runner.quantities import duration, percent
+from autoprec_runner.quantities import duration
 from autoprec_service.formatting import ratio
 from autoprec_service.outcome import Outcome
 
@@ -77,7 +77,7 @@ def compare(
         if bests[0] and bests[1] and bests[0].candidate != bests[1].candidate:
             best_changed.append(f"{name(key)}: {bests[0].candidate} → {bests[1].candidate}")
         found = of_precision(groups[0]), of_precision(groups[1])
-        for precision in (each for each in found[0] if each in found[1]):
+        for precision in sorted((each for each in found[0] if each in found[1]), key=rank):
             pair = found[0][precision], found[1][precision]
             if pair[0].step_seconds and pair[1].step_seconds and qualifies(pair[0]) and qualifies(pair[1]):
                 ratios.append(pair[0].step_seconds / pair[1].step_seconds)
@@ -140,7 +140,7 @@ def _change(left: Outcome, right: Outcome) -> tuple[str, Tone]:
         return f"{ratio(gain)}× faster", "good"
     if gain <= 1 / _NOTABLE:
         return f"{ratio(1 / gain)}× slower", "bad"
-    return f"within {percent(_NOTABLE - 1)}", "quiet"
+    return "about the same", "quiet"
 
 
 def _verdict(outcome: Outcome) -> str:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from autoprec_dashboards.pages.qualified import best_of, geometric_mean, newest_by, of_precision, qualifies
-from autoprec_probe.precision import BUILT_IN
+from autoprec_dashboards.pages.qualified import best_of, geometric_mean, newest_by, of_precision, qualifies, rank
 from autoprec_runner.quantities import duration, percent, size
 from autoprec_service.formatting import ratio
 from autoprec_service.outcome import Outcome
@@ -64,7 +63,7 @@ def heat_map(outcomes: Sequence[Outcome], shown: Shown) -> HeatMap:
     """Return the map of one model from the newest study of each hardware."""
     newest = newest_by(outcomes, lambda each: each.hardware_key)
     cells = {key: of_precision(group) for key, group in newest.items()}
-    columns = sorted({name for found in cells.values() for name in found}, key=_rank)
+    columns = sorted({name for found in cells.values() for name in found}, key=rank)
     rows = [_row(key, newest[key], cells[key], columns, shown) for key in sorted(newest)]
     return HeatMap(columns=tuple(columns), rows=tuple(rows), common=best_common(cells))
 
@@ -137,8 +136,3 @@ def level_of(better: float) -> str:
 
 def _speed(outcome: Outcome) -> str:
     return f"{duration(outcome.step_seconds)} a step" if outcome.step_seconds else ""
-
-
-def _rank(precision: str) -> tuple[int, str]:
-    known = list(BUILT_IN)
-    return (known.index(precision) if precision in known else len(known)), precision

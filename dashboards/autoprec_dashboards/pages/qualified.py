@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
+from autoprec_probe.precision import BUILT_IN
 from autoprec_service.outcome import Outcome
 from autoprec_service.policy import numeric_risk
 from autoprec_service.policy.risk import is_reference
@@ -43,6 +44,12 @@ def of_precision(outcomes: Iterable[Outcome]) -> dict[str, Outcome]:
     for each in sorted(outcomes, key=lambda each: (qualifies(each), each.status == "ok", each.speedup or 0.0)):
         found[each.candidate.precision] = each
     return found
+
+
+def rank(precision: str) -> tuple[int, str]:
+    """Return where a precision stands in tables: built-in ones in their usual order, others behind them by name."""
+    known = list(BUILT_IN)
+    return (known.index(precision) if precision in known else len(known)), precision
 
 
 def geometric_mean(values: Sequence[float]) -> float:
