@@ -2,16 +2,17 @@
 
 from typing import cast
 
-from autoprec_service.summaries import HardwareSummary, ModelSummary
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from autoprec_dashboards.context import READS, Context, TenantStore, Text, chosen
 from autoprec_dashboards.pages.compare import KINDS, Comparison, Kind, compare, versions_of
+from autoprec_dashboards.reading import latest_outcomes
 from autoprec_service.outcome import Outcome
 from autoprec_service.store import Store
+from autoprec_service.summaries import HardwareSummary, ModelSummary
 
-_CHOICES, _OUTCOMES = 200, 2000
+_CHOICES = 200
 _PACKAGE = "torch"
 
 
@@ -59,19 +60,19 @@ def _choices(
             for each in models
             if each.trials
         ]
-    versions = versions_of(store.outcomes(hardware_key=on or None, limit=_OUTCOMES), _PACKAGE)
+    versions = versions_of(latest_outcomes(store, hardware_key=on or None), _PACKAGE)
     return [(each, f"{_PACKAGE} {each}") for each in reversed(versions)]
 
 
 def _found(store: Store, kind: Kind, models: list[ModelSummary], *, on: str, left: str, right: str) -> Comparison:
     names = {each.fingerprint: each.name.partition(": ")[0] for each in models}
     if kind == "models":
-        sides = [store.outcomes(model_fingerprint=each, limit=_OUTCOMES) for each in (left, right)]
+        sides = [latest_outcomes(store, model_fingerprint=each) for each in (left, right)]
         return compare(*sides, lambda each: f"{each.hardware_key}, {each.mode}", _model_path)
     if kind == "hardware":
-        sides = [store.outcomes(hardware_key=each, limit=_OUTCOMES) for each in (left, right)]
+        sides = [latest_outcomes(store, hardware_key=each) for each in (left, right)]
         return compare(*sides, _model, _model_path, lambda key: _named(key, names))
-    outcomes = store.outcomes(hardware_key=on or None, limit=_OUTCOMES)
+    outcomes = latest_outcomes(store, hardware_key=on or None)
     sides = [[each for each in outcomes if each.software.get(_PACKAGE) == version] for version in (left, right)]
     return compare(
         *sides, lambda each: f"{_model(each)}, {each.hardware_key}", _model_path, lambda key: _named(key, names)

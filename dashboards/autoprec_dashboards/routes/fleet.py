@@ -38,7 +38,7 @@ def fleet_routes(context: Context) -> APIRouter:
         principal = principal_of(request)
         assert principal is not None, "a stranger does not get here"
         rows = context.census.of(store, principal.tenant, context.now())
-        runs = store.runs(limit=_RUNS)
+        runs = store.runs(newest_first=True, limit=_RUNS)
         return context.pages.page(
             request,
             "fleet.html",

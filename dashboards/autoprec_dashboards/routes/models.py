@@ -14,7 +14,7 @@ from autoprec_runner.trial import Mode
 from autoprec_service.store import Store
 
 _MODES = get_args(Mode)
-_PAGE, _STUDIES, _OUTCOMES = 50, 20, 2000
+_PAGE, _STUDIES, _OUTCOMES = 50, 20, 6000
 
 
 def model_routes(context: Context) -> APIRouter:

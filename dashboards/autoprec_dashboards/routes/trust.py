@@ -1,6 +1,5 @@
 """Whether advice can be trusted."""
 
-from autoprec_service.asked import AskedRecommendation
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -8,10 +7,12 @@ from autoprec_dashboards.context import READS, Context, TenantStore
 from autoprec_dashboards.figures import calibration
 from autoprec_dashboards.pages.figures import Panel
 from autoprec_dashboards.pages.trust import Place, stale_rows, trust_view
+from autoprec_dashboards.reading import latest_outcomes
+from autoprec_service.asked import AskedRecommendation
 from autoprec_service.outcome import Outcome
 from autoprec_service.store import Store
 
-_ANSWERS, _PLACES, _HARDWARE, _OUTCOMES = 200, 100, 25, 200
+_ANSWERS, _PLACES, _HARDWARE, _STUDIES, _OUTCOMES = 200, 100, 25, 10, 200
 """How much is read: the latest answers, the places they were about, and the hardware whose evidence may be stale."""
 
 
@@ -34,7 +35,7 @@ def trust_routes(context: Context) -> APIRouter:
             request,
             "trust.html",
             view=view,
-            stale=stale_rows({key: store.outcomes(hardware_key=key, limit=_OUTCOMES) for key in hardware}),
+            stale=stale_rows({key: latest_outcomes(store, hardware_key=key, studies=_STUDIES) for key in hardware}),
             panel=panel if view.bins else None,
             most=_ANSWERS,
         )
