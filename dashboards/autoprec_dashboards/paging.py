@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from autoprec_dashboards.errors import PageError
+from autoprec_service.errors import StoreError
+
 Row = TypeVar("Row")
 
 
@@ -19,6 +22,19 @@ class Page(Generic[Row]):
 def page_of(
     read: Callable[[int, str | None], Sequence[Row]], key: Callable[[Row], str], *, size: int, after: str
 ) -> Page[Row]:
-    """Return the page behind `after`; one more than `size` is read, to know whether there is another."""
-    found = read(size + 1, after or None)
+    """Return the page behind `after`; one more than `size` is read, to know whether there is another.
+
+    Raises:
+        PageError: There is nothing of that name to go on after.
+        StoreError: The store cannot be read.
+    """
+    try:
+        found = read(size + 1, after or None)
+    except StoreError as error:
+        if not after:
+            raise
+        read(1, None)  # raises by itself where the store cannot be read at all
+        raise PageError(
+            "The list has changed", f"There is nothing {after!r} in it to go on after: start anew."
+        ) from error
     return Page(rows=tuple(found[:size]), next_after=key(found[size - 1]) if len(found) > size else None)

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 from autoprec_dashboards.assets import Assets
 from autoprec_dashboards.content_policy import HEADERS
 from autoprec_dashboards.words import FILTERS
+from autoprec_service.web.access import COOKIE
 
 PAGES = (
     ("Fleet", "/", "f"),
@@ -47,7 +48,7 @@ class Pages:
             path=request.url.path.removeprefix(base) or "/",
             link=lambda path, **query: base + address(path, **query),
             here=lambda **changes: base + _changed(request, base, changes),
-            login=getattr(request.state, "shown_token", False),
+            login=COOKIE in request.cookies,
             **values,
         )
         return HTMLResponse(text, status_code=status, headers={**HEADERS, "Cache-Control": "no-store"})

@@ -11,6 +11,7 @@ from autoprec_service.web.access import COOKIE, authenticate
 
 LOGIN = "/ui/login"
 _LONGEST_FORM = 4096
+_CANNOT_READ = "This token may report and not read. Pages need one with the scope read."
 _REFUSED = "This token is not known here, has expired, or was revoked. Check that it was copied whole."
 
 
@@ -27,8 +28,9 @@ def session_routes(app: FastAPI, context: Context) -> APIRouter:
         given = parse_qs((await request.body())[:_LONGEST_FORM].decode(errors="replace"))
         token, target = given.get("token", [""])[0].strip(), _own(given.get("next", ["/"])[0])
         principal = await run_in_threadpool(authenticate, app, token) if token else None
-        if principal is None:
-            return context.pages.page(request, "login.html", status=403, next=target, error=_REFUSED)
+        if principal is None or not principal.may("read"):
+            error = _REFUSED if principal is None else _CANNOT_READ
+            return context.pages.page(request, "login.html", status=403, next=target, error=error)
         response = RedirectResponse(request.scope.get("root_path", "") + target, status_code=303)
         secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure, path="/")

@@ -161,17 +161,15 @@ async function refresh() {
   }
   if (!answer.ok || answer.redirected) return;
   const fetched = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const ours = [...document.querySelectorAll("[data-part]")];
-  for (const old of ours) {
-    const fresh = fetched.getElementById(old.id);
-    if (fresh) replace(old, fresh);
-  }
-  const arrived = [...fetched.querySelectorAll("[data-part]")].filter((part) => !document.getElementById(part.id));
-  if (arrived.length) {  // the page has another shape now, such as its first figures
-    for (const child of fetched.getElementById("main").children) localize(child);
-    main.replaceChildren(...fetched.getElementById("main").children);
+  const parts = (page) => [...page.querySelectorAll("[data-part]")].map((part) => part.id).join(" ");
+  if (parts(document) !== parts(fetched)) {  // the page has another shape now, such as its first figures
+    const whole = fetched.getElementById("main");
+    localize(whole);
+    main.replaceChildren(...whole.childNodes);
     document.dispatchEvent(new CustomEvent("autoprec:replaced", { detail: main }));
+    return;
   }
+  for (const old of document.querySelectorAll("[data-part]")) replace(old, fetched.getElementById(old.id));
 }
 
 function replace(old, fresh) {
