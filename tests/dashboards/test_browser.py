@@ -106,18 +106,26 @@ def test_every_page_works_without_a_complaint_and_without_a_barrier(
     assert 1 == len(complaints)
 
 
-def test_every_figure_of_a_study_is_drawn_and_can_be_kept(opener: Opener, studies: list[Study], tmp_path: Path) -> None:
+def test_every_figure_of_a_study_is_drawn_and_its_numbers_can_be_kept(
+    opener: Opener, studies: list[Study], tmp_path: Path
+) -> None:
     page = opener(f"/ui/studies/{studies[7].id}")
     assert 6 == draw_everything(page)
     for number in range(6):
-        with page.expect_download() as png:
-            page.locator("[data-png]").nth(number).click()
-        png.value.save_as(tmp_path / "figure.png")
-        assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
         with page.expect_download() as table:
             page.locator("[data-figure-csv]").nth(number).click()
         table.value.save_as(tmp_path / "figure.csv")
         assert 2 <= len(rows_of(tmp_path / "figure.csv"))
+
+
+@pytest.mark.parametrize("figure", ["tradeoff", "losses"])
+def test_a_figure_can_be_kept_as_an_image(opener: Opener, studies: list[Study], tmp_path: Path, figure: str) -> None:
+    page = opener(f"/ui/studies/{studies[7].id}")
+    with page.expect_download() as png:
+        page.locator(f"#figure-{figure} [data-png]").click()
+    png.value.save_as(tmp_path / "figure.png")
+    assert f"figure-{figure}.png" == png.value.suggested_filename
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_every_table_can_be_kept_with_its_units(opener: Opener, studies: list[Study], tmp_path: Path) -> None:

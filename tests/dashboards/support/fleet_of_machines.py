@@ -19,9 +19,9 @@ _KINDS: tuple[tuple[str, str, tuple[int, int], int, int], ...] = (
 
 
 def reports(now: datetime, machines: int = 12) -> Iterator[tuple[str, Report]]:
-    """Yield names of machines with their report; every sixth is silent for ten minutes, every twelfth for a day."""
+    """Yield names of machines with their report; every sixth is silent for half a day, every twelfth for a week."""
     for number in range(machines):
-        silent = timedelta(days=1) if number % 12 == 11 else timedelta(minutes=10) if number % 6 == 5 else timedelta(0)
+        silent = timedelta(days=7) if number % 12 == 11 else timedelta(hours=12) if number % 6 == 5 else timedelta(0)
         yield f"node-{number:04}", _report(number, now - silent)
 
 
@@ -84,7 +84,7 @@ def _report(number: int, at: datetime) -> Report:
         run=f"{number:032x}",
         sequence=1,
         observed_at=at,
-        interval_seconds=15.0,
+        interval_seconds=3600.0,  # so that nobody falls silent while tests run
         agent_version="0.1.0",
         profile=profile,
         telemetry=Telemetry(host=host, accelerators=devices),
