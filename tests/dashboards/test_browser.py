@@ -24,6 +24,7 @@ from browsing import ARGUMENTS, barriers, complaints_of, draw_everything, runnin
 
 Opener = Callable[..., Page]
 Recorded = Callable[..., tuple[Study, list[Trial]]]
+PATIENCE_MILLISECONDS = 20_000  # with a busy machine; nothing that works takes so long
 PHONE = {"width": 390, "height": 780}
 TOKEN = "ap_test_secret"  # noqa: S105 (of a service of ours)
 
@@ -31,6 +32,7 @@ TOKEN = "ap_test_secret"  # noqa: S105 (of a service of ours)
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MILLISECONDS)
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS])
         yield opened
         opened.close()
@@ -153,10 +155,17 @@ def test_a_study_is_shown_as_it_happens(opener: Opener, place: Path, recorded: R
     study, trials = recorded("wide MLP", cores=1)
     began = datetime.now(UTC)
     going = study.model_copy(
-        update={"id": "going", "workload": "going on: a model", "status": "running", "started_at": began}
+        update={
+            "id": "going",
+            "model_fingerprint": "going",
+            "workload": "going on: a model",
+            "status": "running",
+            "started_at": began,
+            "finished_at": None,
+        }
     )
     own = [
-        each.model_copy(update={"id": f"going-{number}", "study_id": "going", "started_at": began})
+        each.model_copy(update={"id": f"going-{number}", "study_id": "going", "model_fingerprint": "going"})
         for number, each in enumerate(trials)
     ]
     page = opener("/ui/live")
@@ -204,7 +213,7 @@ def test_every_filter_is_in_the_address(opener: Opener, studies: list[Study]) ->
     expect(page.locator("#models-table tbody tr")).to_have_count(1)
 
     page = opener(f"/ui/models/{studies[0].model_fingerprint}")
-    page.get_by_role("link", name="memory").click()
+    page.get_by_role("link", name="memory", exact=True).click()
     page.wait_for_url("**?show=memory")
     page.get_by_role("link", name="inference").click()
     page.wait_for_url("**?show=memory&mode=inference")
@@ -212,7 +221,7 @@ def test_every_filter_is_in_the_address(opener: Opener, studies: list[Study]) ->
     expect(page.locator("#heat")).to_contain_text("MiB")
 
     page = opener("/ui/compare")
-    page.get_by_role("link", name="models").click()
+    page.get_by_role("link", name="models", exact=True).click()
     page.wait_for_url("**?by=models")
     page.get_by_label("Right").select_option(index=2)
     page.wait_for_url("**&b=*")

@@ -142,6 +142,8 @@ const dot = document.getElementById("live");
 const main = document.getElementById("main");
 let due = null;
 let refreshedAt = 0;
+let refreshing = false;
+let again = false;
 
 function show(state, words) {
   dot.hidden = false;
@@ -149,9 +151,27 @@ function show(state, words) {
   if (dot.textContent !== words) dot.textContent = words;
 }
 
+// One at a time, so that an answer never replaces a newer one; what happens meanwhile is fetched afterwards.
 async function refresh() {
   due = null;
+  if (refreshing) {
+    again = true;
+    return;
+  }
+  refreshing = true;
   refreshedAt = Date.now();
+  try {
+    await fetchParts();
+  } finally {
+    refreshing = false;
+    if (again) {
+      again = false;
+      schedule();
+    }
+  }
+}
+
+async function fetchParts() {
   let answer;
   try {
     answer = await fetch(location.href, { headers: { Accept: "text/html" } });
