@@ -31,6 +31,7 @@ class Pages:
         self._environment = Environment(
             loader=PackageLoader("autoprec_dashboards"),
             autoescape=True,
+            auto_reload=False,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

@@ -68,7 +68,7 @@ def _decimals(value: float, half: float) -> int:
     """Return how many digits behind the point are worth showing; negative to round to tens and hundreds."""
     most = _MOST_DIGITS - 1 - math.floor(math.log10(abs(value))) if value else _MOST_DIGITS
     magnitude = math.floor(math.log10(half))
-    return min(-magnitude + (half / 10**magnitude < _TWO_DIGITS_BELOW), most)
+    return min((1 if half * 10.0**-magnitude < _TWO_DIGITS_BELOW else 0) - magnitude, most)
 
 
 def _at(value: float, decimals: int) -> str:

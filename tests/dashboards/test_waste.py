@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from autoprec_service.run import Run
 
-from autoprec_dashboards.pages.waste import waste_view
+from autoprec_dashboards.pages.waste import Place, waste_view
+from autoprec_service.run import Run
 from outcomes import MEASURED_AT, make_outcome
 
-PLACE = ("model-a", "cpu-x86-2c")
+PLACE: Place = ("model-a", "cpu-x86-2c")
 
 
 def run(precision: str, hours: float = 10.0, **fields: Any) -> Run:

@@ -99,9 +99,16 @@ def live_study(study: Study, trials: Sequence[Trial], now: datetime) -> LiveStud
 def _phases(trials: Sequence[Trial]) -> tuple[tuple[str, StepState, int], ...]:
     """Return each phase; the furthest that has a finished trial is the one that goes on."""
     reached = max((PHASES.index(each.phase) for each in trials), default=0)
-    states: list[StepState] = ["done"] * reached + ["now"] + ["open"] * (len(PHASES) - reached - 1)
-    counts = [sum(each.phase == phase for each in trials) for phase in PHASES]
-    return tuple(zip(PHASES, states, counts, strict=True))
+    return tuple(
+        (phase, _state(number, reached), sum(each.phase == phase for each in trials))
+        for number, phase in enumerate(PHASES)
+    )
+
+
+def _state(number: int, reached: int) -> StepState:
+    if number == reached:
+        return "now"
+    return "done" if number < reached else "open"
 
 
 def _happened(trial: Trial) -> Happened:

@@ -32,9 +32,10 @@ class Row:
     step_time: Told | None
     throughput: Told | None
     speedup: Told | None
-    memory: str | None
-    memory_ratio: str | None
-    deviation: str | None
+    memory: Told | None
+    """Its peak, and beside it the share of that of `32-true`."""
+    deviation: Told | None
+    """From the fp32 reference, and beside it what is allowed."""
     note: str
     remedy: str | None
     trial_id: str
@@ -147,8 +148,7 @@ def _row(
         step_time=told_duration(evidence.step_time) if evidence.step_time else None,
         throughput=told_rate(timed),
         speedup=told_ratio(ratio) if ratio else None,
-        memory=None if evidence.peak_memory_bytes is None else size(evidence.peak_memory_bytes),
-        memory_ratio=None if share is None else percent(share),
+        memory=_memory(evidence.peak_memory_bytes, share),
         deviation=_deviation(stability),
         note=note,
         remedy=refused.remedy if refused else None,
@@ -158,11 +158,17 @@ def _row(
     )
 
 
-def _deviation(stability: Stability | None) -> str | None:
+def _memory(peak_bytes: int | None, share: float | None) -> Told | None:
+    if peak_bytes is None:
+        return None
+    return Told(value=size(peak_bytes), interval="" if share is None else f"{percent(share)} of 32-true")
+
+
+def _deviation(stability: Stability | None) -> Told | None:
     if stability is None or stability.deviation is None:
         return None
-    allowed = f" of {percent(stability.allowed)}" if stability.allowed is not None else ""
-    return f"{percent(stability.deviation)}{allowed}"
+    allowed = f"{percent(stability.allowed)} allowed" if stability.allowed is not None else ""
+    return Told(value=percent(stability.deviation), interval=allowed)
 
 
 def _panels(

@@ -67,16 +67,20 @@ def _choices(
 def _found(store: Store, kind: Kind, models: list[ModelSummary], *, on: str, left: str, right: str) -> Comparison:
     names = {each.fingerprint: each.name.partition(": ")[0] for each in models}
     if kind == "models":
-        sides = [latest_outcomes(store, model_fingerprint=each) for each in (left, right)]
+        sides = (latest_outcomes(store, model_fingerprint=left), latest_outcomes(store, model_fingerprint=right))
         return compare(*sides, lambda each: f"{each.hardware_key}, {each.mode}", _model_path)
     if kind == "hardware":
-        sides = [latest_outcomes(store, hardware_key=each) for each in (left, right)]
+        sides = (latest_outcomes(store, hardware_key=left), latest_outcomes(store, hardware_key=right))
         return compare(*sides, _model, _model_path, lambda key: _named(key, names))
     outcomes = latest_outcomes(store, hardware_key=on or None)
-    sides = [[each for each in outcomes if each.software.get(_PACKAGE) == version] for version in (left, right)]
+    sides = (_under(outcomes, left), _under(outcomes, right))
     return compare(
         *sides, lambda each: f"{_model(each)}, {each.hardware_key}", _model_path, lambda key: _named(key, names)
     )
+
+
+def _under(outcomes: list[Outcome], version: str) -> list[Outcome]:
+    return [each for each in outcomes if each.software.get(_PACKAGE) == version]
 
 
 def _model(outcome: Outcome) -> str:

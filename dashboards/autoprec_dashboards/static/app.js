@@ -262,3 +262,4 @@ document.addEventListener("submit", (event) => {
 });
 listen();
 root.dataset.ready = "yes";
+performance.mark("ready");
