@@ -10,6 +10,7 @@ from fastapi import Depends, Query
 from autoprec_dashboards.census import Census
 from autoprec_dashboards.errors import PageError
 from autoprec_dashboards.rendering import Pages
+from autoprec_service.advice.adviser import Adviser
 from autoprec_service.store import Store
 from autoprec_service.web.access import require, store_of
 
@@ -26,6 +27,7 @@ class Context:
 
     pages: Pages
     census: Census
+    adviser: Adviser
     now: Clock
 
 

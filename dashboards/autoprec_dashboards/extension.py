@@ -19,6 +19,7 @@ from autoprec_dashboards.routes.session import LOGIN, session_routes
 from autoprec_dashboards.routes.static import static_routes
 from autoprec_dashboards.routes.studies import study_routes
 from autoprec_dashboards.routes.trust import trust_routes
+from autoprec_service.advice.adviser import Adviser
 from autoprec_service.web.access import login_at, open_paths
 
 
@@ -26,7 +27,7 @@ def dashboard(app: FastAPI, *, clock: Clock | None = None) -> None:
     """Add the pages to the service; `clock` tells the time, UTC by default."""
     assets = Assets()
     pages = Pages(assets)
-    context = Context(pages=pages, census=Census(), now=clock or (lambda: datetime.now(UTC)))
+    context = Context(pages=pages, census=Census(), adviser=Adviser(), now=clock or (lambda: datetime.now(UTC)))
     login_at(app, LOGIN)
     open_paths(app, "/ui/static/", "/ui/logout")
 

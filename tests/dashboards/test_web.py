@@ -76,6 +76,7 @@ def paths(studies: list[Study]) -> list[str]:
         f"/ui/recommend?model={first.model_fingerprint}&max_memory=1GiB&objective=memory",
         "/ui/compare?by=software",
         "/ui/compare?by=models",
+        "/ui/trust?leave=one-out",
         "/?state=stale&architecture=hopper&q=node",
     ]
 

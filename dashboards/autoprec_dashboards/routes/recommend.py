@@ -50,7 +50,7 @@ def recommend_routes(context: Context) -> APIRouter:
         view = None
         if asked["model"]:
             try:
-                view = advice_view(advise(store, _question(asked), context.now()))
+                view = advice_view(advise(store, _question(asked), context.now(), adviser=context.adviser))
             except UnknownHardwareError as error:
                 raise PageError("No such hardware", str(error)) from error
         models = store.models(search=q or None, limit=_CHOICES)
