@@ -22,7 +22,7 @@ class Census:
         clock: Seconds that pass, whatever the time of day does.
     """
 
-    def __init__(self, *, lifetime_seconds: float = 3.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, lifetime_seconds: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._lifetime = lifetime_seconds
         self._clock = clock
         self._lock = Lock()

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from statistics import fmean
 
 from autoprec_dashboards.pages.status import Badge, badge
@@ -16,6 +15,9 @@ from autoprec_service.web.node_state import state_of
 _REDUCED = ("16-mixed", "bf16-mixed", "16-true", "bf16-true", "transformer-engine")
 """What is worth knowing of a machine at a glance: which reduced precisions it runs natively."""
 PAGE = 50
+_MOST_JUDGED = 512
+_judged: dict[tuple[object, ...], tuple[str, ...]] = {}
+"""What was found of machines by what decides it; a fleet has few kinds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,17 +114,15 @@ def node_row(node: Node, now: datetime) -> NodeRow:
 
 def natives(profile: HardwareProfile) -> tuple[str, ...]:
     """Return which reduced precisions a machine runs natively; machines that are alike are judged once."""
-    return _natives(
-        profile.without_identity().without_live_values().model_copy(update={"measured": ()}).model_dump_json()
-    )
-
-
-@lru_cache(maxsize=512)
-def _natives(profile: str) -> tuple[str, ...]:
-    table = precision_table(HardwareProfile.model_validate_json(profile))
-    return tuple(
-        each.candidate.precision for each in table if each.level == "native" and each.candidate.precision in _REDUCED
-    )
+    first = next(iter(_readable(profile)), None)
+    known = (profile.key, profile.cpu.features, profile.software.model_dump_json(), first and first.architecture)
+    if known not in _judged:
+        if len(_judged) >= _MOST_JUDGED:
+            _judged.clear()
+        table = precision_table(profile)
+        native = {each.candidate.precision for each in table if each.level == "native"}
+        _judged[known] = tuple(each for each in _REDUCED if each in native)
+    return _judged[known]
 
 
 def _readable(profile: HardwareProfile | None) -> tuple[Accelerator, ...]:

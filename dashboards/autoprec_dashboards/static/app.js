@@ -137,9 +137,9 @@ function onKey(event) {
 
 // Live: when something of the kinds that a page shows has changed, its parts are fetched anew and replaced.
 
-const SHORTEST_PAUSE = 1000;
 const dot = document.getElementById("live");
 const main = document.getElementById("main");
+const shortestPause = 1000 * Number(main.dataset.pause ?? 1);
 let due = null;
 let refreshedAt = 0;
 let refreshing = false;
@@ -210,7 +210,7 @@ function replace(old, fresh) {
 }
 
 function schedule() {
-  if (due === null) due = setTimeout(refresh, Math.max(150, SHORTEST_PAUSE - (Date.now() - refreshedAt)));
+  if (due === null) due = setTimeout(refresh, Math.max(150, shortestPause - (Date.now() - refreshedAt)));
 }
 
 function concerns(event, kind) {
