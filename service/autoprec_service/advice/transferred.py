@@ -18,8 +18,8 @@ from autoprec_service.policy.predicted import RISKY, Setting
 from autoprec_service.policy.risk import is_reference, numeric_risk
 from autoprec_service.recommendation import Alternative, Recommendation, Rejected
 
-_ENOUGH = 0.7
-"""How much has to be known of a candidate: one model at a distance of a third, or two at a distance of 1."""
+_ENOUGH = 0.5
+"""How much has to be known of a candidate: one model at a distance of 0.6, or two at 0.8."""
 _STABLE_RATE, _STABLE_RATE_RISKY = 0.7, 0.85
 """How likely it must be that numbers hold: more for precisions whose numbers often go wrong (`RISKY`)."""
 _FASTER_RATE = 0.65
