@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, FastAPI, HTTPException, Response
 from fastapi.concurrency import run_in_threadpool
 
-from autoprec_service.advice.adviser import Adviser
 from autoprec_service.advice.advise import advise
+from autoprec_service.advice.adviser import Adviser
 from autoprec_service.advice.answer import Advice
 from autoprec_service.advice.calibration import Calibration
 from autoprec_service.advice.question import Question
