@@ -17,7 +17,7 @@ from autoprec_service.testing.factories import STARTED_AT, make_report, make_stu
 
 HERE, BESIDE, FAR = "cpu-x86-avx512_bf16-2c", "cpu-x86-avx512_bf16-4c", "nvidia-tesla-t4"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-STUDIED = {"model_fingerprint": "model-a", "hardware_key": "cpu-x86-2c"}
+STUDIED: dict[str, Any] = {"model_fingerprint": "model-a", "hardware_key": "cpu-x86-2c"}
 
 
 def ask(store: Store, adviser: Adviser | None = None, **fields: Any) -> Advice:
@@ -81,7 +81,7 @@ def test_a_failure_in_another_study_of_the_workload_is_not_forgotten(store: Stor
 
 def test_a_study_under_other_software_is_stale_and_counts_less(store: Store) -> None:
     study(store, hardware=profile_with(torch="2.8"), hardware_key="cpu-x86-base-2c")
-    fields = {"model_fingerprint": "model-a"}
+    fields: dict[str, Any] = {"model_fingerprint": "model-a"}
     same = ask(store, **fields, profile=profile_with(torch="2.8"))
     other = ask(store, **fields, profile=profile_with(torch="2.9"))
     assert (None, "bf16-mixed") == (same.stale, other.precision)
@@ -92,7 +92,7 @@ def test_a_study_under_other_software_is_stale_and_counts_less(store: Store) -> 
 
 
 def test_the_newest_study_that_is_not_stale_is_preferred(store: Store) -> None:
-    key = {"hardware_key": "cpu-x86-base-2c"}
+    key: dict[str, Any] = {"hardware_key": "cpu-x86-base-2c"}
     study(store, hardware=profile_with(torch="2.9"), **key)
     study(store, id="study-b", hardware=profile_with(torch="2.8"), workload_key="workload-b", **key)
     answer = ask(store, model_fingerprint="model-a", profile=profile_with(torch="2.9"))
@@ -222,7 +222,7 @@ def test_a_node_tells_its_hardware(store: Store) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"node": "nobody"}, {}])
-def test_hardware_that_is_not_known_is_refused(store: Store, fields: dict[str, str]) -> None:
+def test_hardware_that_is_not_known_is_refused(store: Store, fields: dict[str, Any]) -> None:
     with pytest.raises(UnknownHardwareError, match=r"nobody|No hardware is known here"):
         ask(store, model_fingerprint="model-a", **fields)
 
