@@ -1,8 +1,11 @@
 """Training runs over HTTP: which precision is being used."""
 
-from fastapi import APIRouter, HTTPException
+from typing import Annotated
+
+from fastapi import APIRouter, Body, HTTPException
 
 from autoprec_service.run import Run
+from autoprec_service.web.examples import RUN, shown
 from autoprec_service.web.parameters import (
     Accesses,
     After,
@@ -16,13 +19,15 @@ from autoprec_service.web.parameters import (
 )
 from autoprec_service.web.problem import problems
 
+Reported = Annotated[Run, Body(openapi_examples=shown(RUN))]
+
 
 def run_routes() -> APIRouter:
     """Return the routes of runs."""
     found = routes("runs")
 
     @found.put("/runs/{run_id}", operation_id="reportRun", responses=problems(400, 413))
-    def report(run_id: Identifier, run: Run, store: TenantStore, who: Reporter, access: Accesses) -> Run:
+    def report(run_id: Identifier, run: Reported, store: TenantStore, who: Reporter, access: Accesses) -> Run:
         """Take what a run says of itself; what it said before is replaced."""
         if run.id != run_id:
             raise HTTPException(422, f"The run calls itself {run.id!r}: put it to the path of that id.")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Body, HTTPException
 
 from autoprec_runner.study import Study, StudyStatus
 from autoprec_service.store import Store
+from autoprec_service.web.examples import STUDY, shown
 from autoprec_service.web.parameters import (
     LONGEST_BATCH,
     Accesses,
@@ -21,7 +22,7 @@ from autoprec_service.web.parameters import (
 from autoprec_service.web.problem import problems
 from autoprec_service.web.receipts import Stored
 
-Studies = Annotated[list[Study], Body(min_length=1, max_length=LONGEST_BATCH)]
+Studies = Annotated[list[Study], Body(min_length=1, max_length=LONGEST_BATCH, openapi_examples=shown([STUDY]))]
 
 
 def study_routes() -> APIRouter:
