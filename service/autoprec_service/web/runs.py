@@ -41,12 +41,23 @@ def run_routes() -> APIRouter:
         *,
         store: TenantStore,
         _: Reader,
+        node: Filter = None,
         model_fingerprint: Filter = None,
         hardware_key: Filter = None,
+        ended: bool | None = None,
+        newest_first: bool = False,
         after: After = None,
         limit: Limit = 100,
     ) -> list[Run]:
-        """List runs in the order in which they were first reported, one page at a time."""
-        return store.runs(model_fingerprint=model_fingerprint, hardware_key=hardware_key, after=after, limit=limit)
+        """List runs in the order in which they were first reported, or the other way round, one page at a time."""
+        return store.runs(
+            node=node,
+            model_fingerprint=model_fingerprint,
+            hardware_key=hardware_key,
+            ended=ended,
+            newest_first=newest_first,
+            after=after,
+            limit=limit,
+        )
 
     return found
