@@ -22,8 +22,8 @@ from autoprec_service.outcome import Outcome
 from autoprec_service.store import Store
 
 _PAGE = 500
-_FARTHEST = 2.5
-"""From which distance on a model says nothing."""
+_FARTHEST = 1.5
+"""From which distance on a model says nothing: its word would count a hundredth."""
 _NEIGHBOURS = 16
 _MODELS_KEPT = 20_000
 _FAR_BEHIND = 20_000
