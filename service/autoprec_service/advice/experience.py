@@ -35,6 +35,10 @@ class Experience:
         if self._is_due(now) and self._making.acquire(blocking=False):
             Thread(target=self._make_beside, args=(store, now), name="autoprec-calibration", daemon=True).start()
 
+    def refresh_beside(self, store: Store, now: datetime) -> None:
+        """Do the same in a thread of its own."""
+        Thread(target=self._refresh_beside, args=(store, now), name="autoprec-knowledge", daemon=True).start()
+
     def calibrate(self, store: Store, now: datetime) -> Calibration:
         """Return a calibration that is not old; making one asks about some hundred models and may take seconds."""
         self.knowledge.refresh(store)
@@ -44,6 +48,12 @@ class Experience:
         else:
             self._making.release()
         return self.latest_calibration
+
+    def _refresh_beside(self, store: Store, now: datetime) -> None:
+        try:
+            self.refresh(store, now)
+        except StoreError as error:
+            _log.warning("What is known of models was not read ahead: %s", error)
 
     def _make_beside(self, store: Store, now: datetime) -> None:
         try:
