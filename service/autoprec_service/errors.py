@@ -4,11 +4,12 @@ ServiceError
 ├── PolicyError                 trials that cannot be judged together
 ├── ExportError                 a framework cannot express a candidate
 ├── ExchangeError               a file of records that cannot be opened
+├── UnknownHardwareError        a node that has not told what it is
 ├── SettingsError               the service cannot run as it is told
 ├── AccessError                 a token that cannot be made or found
-├── UnknownHardwareError        a node that has not told what it is
 └── StoreError                  the store cannot be opened, read or written
     ├── StoreConflictError      a record contradicts what is stored
+    ├── UnknownPageError        there is no record that a page could begin after
     └── StoreTooNewError        the store was written by a newer autoprec
 """
 
@@ -29,6 +30,10 @@ class ExchangeError(ServiceError):
     """A file of exported records cannot be opened; the message says which and why."""
 
 
+class UnknownHardwareError(ServiceError, LookupError):
+    """A node that never reported what it is, or that has no device with the key that was given."""
+
+
 class SettingsError(ServiceError, ValueError):
     """The service cannot run as it is told; the message says which setting is wrong and what is allowed."""
 
@@ -37,16 +42,16 @@ class AccessError(ServiceError, ValueError):
     """A token cannot be made as asked, or there is none of this id."""
 
 
-class UnknownHardwareError(ServiceError, LookupError):
-    """A node that never reported what it is, or that has no device with the key that was given."""
-
-
 class StoreError(ServiceError):
     """The store cannot be opened, read or written; the message says where it is and what to do."""
 
 
 class StoreConflictError(StoreError):
     """A record contradicts what is stored; nothing of the call was written."""
+
+
+class UnknownPageError(StoreError):
+    """There is no record with the id after which a page shall begin."""
 
 
 class StoreTooNewError(StoreError):

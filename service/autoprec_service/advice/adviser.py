@@ -64,6 +64,10 @@ class Adviser:
         transfer, answer = self._unmeasured(store, question, subject, target, now)
         return Found(target=target, mode=subject.mode, recommendation=answer, transfer=transfer, subject=subject)
 
+    def warm(self, store: Store, now: datetime) -> None:
+        """Begin to read, in the background, what near models are found by: the first question need not wait for it."""
+        self._experience(store).refresh_beside(store, now)
+
     def calibration(self, store: Store, now: datetime) -> Calibration:
         """Return how answers from near models have done; it may take seconds."""
         return self._experience(store).calibrate(store, now)

@@ -17,9 +17,9 @@ from autoprec_service.policy.predicted import Setting
 from autoprec_service.policy.risk import is_reference
 from autoprec_service.store import Store
 
-MODELS = 200
+MODELS = 120
 """How many models are left out, one at a time; of more, every so many."""
-_HARDWARE = 4
+_HARDWARE = 3
 """On how many kinds of hardware each is asked about."""
 _CLOSE = 1.1
 """A candidate is right if it is stable and its step takes at most so many times that of the best stable one."""

@@ -1,11 +1,11 @@
-"""Advice over HTTP: which precision, and how sure that is. Nothing that is sent is imported, unpickled or executed."""
+"""Advice over HTTP: which precision, and how sure that is."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI, HTTPException, Response
+from fastapi.concurrency import run_in_threadpool
 
 from autoprec_service.advice.advise import advise
 from autoprec_service.advice.adviser import Adviser
@@ -27,15 +27,15 @@ def recommend_routes(clock: Callable[[], datetime] | None = None) -> APIRouter:
     adviser, recorder = Adviser(), Recorder()
 
     @asynccontextmanager
-    async def recording(_: FastAPI) -> AsyncIterator[None]:
+    async def recording(app: FastAPI) -> AsyncIterator[None]:
         recorder.start()
+        adviser.warm(app.state.store, now())
         try:
             yield
         finally:
-            await run_sync(recorder.close)
+            await run_in_threadpool(recorder.close)
 
-    found = routes("advice")
-    found.include_router(APIRouter(lifespan=recording))
+    found = routes("advice", lifespan=recording)
 
     @found.post("/recommend", operation_id="recommend", response_model=Advice, responses=problems(400, 404, 413))
     def recommendation(*, question: Question, store: TenantStore, _: Reader, metrics: Counted) -> Response:
@@ -51,7 +51,7 @@ def recommend_routes(clock: Callable[[], datetime] | None = None) -> APIRouter:
         return Response(answer.model_dump_json(), media_type="application/json")
 
     @found.get("/calibration", operation_id="calibration")
-    def calibration(store: TenantStore, _: Reader) -> Calibration:
+    def calibration(*, store: TenantStore, _: Reader) -> Calibration:
         """Tell how often answers from near models were right, by leaving each model out in turn."""
         return adviser.calibration(store, now())
 
