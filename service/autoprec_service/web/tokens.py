@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from autoprec_service.access import AuditEntry, IssuedToken, Scope, Token
 from autoprec_service.access.doorkeeper import Doorkeeper
-from autoprec_service.access.registry import LONGEST_NAME
+from autoprec_service.access.registry import LONGEST_NAME, NAME
 from autoprec_service.errors import AccessError
 from autoprec_service.web.examples import TOKEN, shown
 from autoprec_service.web.parameters import Accesses, Admin, After, Identifier, Limit, routes
@@ -25,7 +25,7 @@ class TokenRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    name: str = Field(min_length=1, max_length=LONGEST_NAME, pattern=NAME)
     """What it is for."""
     scopes: tuple[Scope, ...] = Field(min_length=1, max_length=3, json_schema_extra={"uniqueItems": True})
     days: int | None = Field(default=None, ge=1, le=_LONGEST_DAYS)
