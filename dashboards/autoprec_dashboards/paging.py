@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from autoprec_dashboards.errors import PageError
-from autoprec_service.errors import StoreError
+from autoprec_service.errors import UnknownPageError
 
 Row = TypeVar("Row")
 
@@ -26,15 +26,9 @@ def page_of(
 
     Raises:
         PageError: There is nothing of that name to go on after.
-        StoreError: The store cannot be read.
     """
     try:
         found = read(size + 1, after or None)
-    except StoreError as error:
-        if not after:
-            raise
-        read(1, None)  # raises by itself where the store cannot be read at all
-        raise PageError(
-            "The list has changed", f"There is nothing {after!r} in it to go on after: start anew."
-        ) from error
+    except UnknownPageError as error:
+        raise PageError("The list has changed", f"There is nothing {after!r} in it to go on after: start anew.") from error
     return Page(rows=tuple(found[:size]), next_after=key(found[size - 1]) if len(found) > size else None)
