@@ -7,8 +7,9 @@ compared steps, both from the second half (the *tail*) of the trajectory:
 - the *progress*: how far the loss fell from its start to the tail, as a share of the reference's fall.
 
 The yardstick is a second fp32 run whose weights carry relative noise of 2^-9, the unit roundoff of bf16: a difference
-that such noise makes by itself is no fault of a candidate. Where steps draw random numbers (dropout), a third run draws
-others, and the larger of both differences counts. The gap may reach the user's tolerance or three times the
+that such noise makes by itself is no fault of a candidate. Its tail is looked at in five windows, of which the one that
+differs most counts, because a single mean may agree by chance. Where steps draw random numbers (dropout), a third run
+draws others, and the larger of both differences counts. The gap may reach the user's tolerance or three times the
 yardstick's, whichever is larger; but a yardstick never excuses a gap of more than half the loss. Progress is judged
 where the reference made any beyond its own noise.
 """
@@ -28,6 +29,7 @@ TRAIN_TOLERANCE = 0.05
 INFERENCE_TOLERANCE = 0.02
 METRIC_TOLERANCE = 0.01
 YARDSTICKS = 3.0
+_WINDOWS = 5
 MOST_EXCUSED = 0.5
 """A reference that scatters more than this does not make any candidate acceptable."""
 MOST_SKIPPED = 0.5
@@ -225,14 +227,23 @@ def _overflowed_modules(evidence: Evidence, reference: Evidence | None) -> list[
 
 
 def _gap(losses: Sequence[float], reference: Sequence[float]) -> float:
-    ours, true = _tail(losses), _tail(reference)
-    return (ours - true) / max(abs(true), float(np.finfo(np.float32).tiny))
+    return _relative(_tail(losses), _tail(reference))
 
 
 def _noise(yardstick: Sequence[float], reference: Sequence[float]) -> float:
-    """Return the size of the yardstick's own gap; one that is not finite excuses nothing."""
-    gap = abs(_gap(yardstick, reference))
-    return gap if math.isfinite(gap) else 0.0
+    """Return the largest gap of the yardstick itself in a window of the tail; what is not finite excuses nothing."""
+    pairs = zip(_windows(yardstick), _windows(reference), strict=True)
+    gaps = [abs(_relative(float(np.mean(ours)), float(np.mean(true)))) for ours, true in pairs]
+    return max((gap for gap in gaps if math.isfinite(gap)), default=0.0)
+
+
+def _windows(losses: Sequence[float]) -> list[Any]:
+    tail = losses[len(losses) // 2 :]
+    return np.array_split(tail, min(_WINDOWS, len(tail)))
+
+
+def _relative(ours: float, true: float) -> float:
+    return (ours - true) / max(abs(true), float(np.finfo(np.float32).tiny))
 
 
 def _tail(losses: Sequence[float]) -> float:

@@ -71,6 +71,17 @@ def test_a_reference_that_scatters_by_itself_allows_more() -> None:
     assert pytest.approx(0.09) == stability.allowed
 
 
+def test_a_reference_that_scatters_counts_though_its_mean_agrees_by_chance() -> None:
+    half = STEPS // 2
+    waves = [1 + 0.05 * (1 if (step - half) // 5 % 2 else -1) * (step >= half) for step in range(STEPS)]
+    waves[-5:] = [1.0] * 5
+    ours = evidence([2.0] * half + [1.07] * half)
+    stability = train_verdict(
+        ours, evidence([2.0] * half + [1.0] * half), [evidence([2.0] * half + waves[half:])], tolerance=None
+    )
+    assert ("stable", pytest.approx(0.15)) == (stability.verdict, stability.allowed)
+
+
 @pytest.mark.parametrize("factor", [10.0, math.inf, math.nan])
 def test_a_reference_that_runs_away_does_not_allow_everything(factor: float) -> None:
     yardstick = evidence([factor * loss for loss in FALLING])
