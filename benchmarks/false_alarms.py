@@ -23,9 +23,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent / "zoo"))
 
-from autoprec_runner.trials.session import Evidence
+from autoprec_runner.trials.evidence import Evidence
+from autoprec_runner.trials.seeding import PERTURBATION
 from autoprec_runner.trials.stability import train_verdict
-from autoprec_runner.trials.worker import PERTURBATION
 from autoprec_runner.workload.factory import FactorySource
 from autoprec_runner.workload.task import resolve
 from table import BY_NAME

@@ -10,8 +10,9 @@ from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.race import awaken
 from autoprec_runner.search.sprint import Pace, set_up
 from autoprec_runner.trial import Stability
+from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.failure import TrialFailedError
-from autoprec_runner.trials.session import Evidence, TrialSession, Variation
+from autoprec_runner.trials.session import TrialSession, Variation
 from autoprec_runner.trials.stability import (
     FEWEST_STEPS,
     inference_verdict,

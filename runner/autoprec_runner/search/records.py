@@ -16,8 +16,10 @@ from autoprec_runner.quantities import duration
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.trial import MemoryParts, Phase, Stability, StepTime, Trial, TrialStatus
 from autoprec_runner.trials.energy import energy_per_sample
+from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.measure import step_time
-from autoprec_runner.trials.session import KEPT_LOSSES, Evidence, Prepared
+from autoprec_runner.trials.prepared import Prepared
+from autoprec_runner.trials.session import KEPT_LOSSES
 
 
 @dataclass(frozen=True, kw_only=True)

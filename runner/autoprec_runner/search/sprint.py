@@ -11,8 +11,9 @@ from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.diagnose import first_bad_module
 from autoprec_runner.trial import Objective, Phase
+from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.failure import TrialFailedError
-from autoprec_runner.trials.session import Evidence, TrialSession
+from autoprec_runner.trials.session import TrialSession
 from autoprec_runner.trials.stability import fp16_warning, unstable_already
 
 CUT_OFF = {"throughput": 4.0, "energy": 4.0, "time-to-loss": 4.0, "balanced": 8.0, "memory": 25.0}

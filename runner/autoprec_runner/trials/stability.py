@@ -23,7 +23,7 @@ import numpy as np
 from autoprec_runner.quantities import figure, percent
 from autoprec_runner.trial import Check, Stability
 from autoprec_runner.trials.checks import checks, memory_growth
-from autoprec_runner.trials.session import Evidence
+from autoprec_runner.trials.evidence import Evidence
 
 TRAIN_TOLERANCE = 0.05
 INFERENCE_TOLERANCE = 0.02

@@ -1,14 +1,17 @@
 """How long a first step may take, by what is known of the best candidate's."""
 
 from types import SimpleNamespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from autoprec_probe import Candidate
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.sprint import Pace
-from autoprec_runner.trials.session import Evidence, TrialSession
+from autoprec_runner.trials.evidence import Evidence
+
+if TYPE_CHECKING:
+    from autoprec_runner.trials.session import TrialSession
 
 
 def pace(*, compile_seconds: float) -> Pace:
