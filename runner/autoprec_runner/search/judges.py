@@ -14,6 +14,7 @@ from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.failure import TrialFailedError
 from autoprec_runner.trials.session import TrialSession, Variation
 from autoprec_runner.trials.stability import (
+    EARLY_STEPS,
     FEWEST_STEPS,
     inference_verdict,
     metric_verdict,
@@ -23,8 +24,8 @@ from autoprec_runner.trials.stability import (
 )
 from autoprec_runner.workload.workload import MAX_BATCHES
 
-STEPS, _SHARE = 50, 0.8
-"""Steps of the trajectory that are compared where this share of the time left allows."""
+_SHARE = 0.8
+"""`EARLY_STEPS` are compared where this share of the time left allows."""
 MOST_STEPS, _LONGER_SHARE = 300, 0.6
 """As many are compared where they are cheap: what half precision loses with each update shows late."""
 _SHARE_OF_EACH = 0.4
@@ -198,14 +199,14 @@ def _patience(bench: Bench, session: TrialSession, steps: int) -> float:
 def _affordable_steps(bench: Bench, reference: Contender, challenger: Contender | None) -> int:
     """Return how many steps the reference, its yardstick and the first challenger can take in the time left.
 
-    Beyond `STEPS`, only so many that a second challenger can take them, too, should the first one fail.
+    Beyond `EARLY_STEPS`, only so many that a second challenger can take them, too, should the first one fail.
     """
     evidence, left = reference.session.evidence, bench.budget.require()
     runs = [(evidence, evidence.steps)]
     if challenger:
         runs += [(evidence, 0), (challenger.session.evidence, challenger.session.evidence.steps)]
     longer = _most_steps([*runs, (evidence, 0)], MOST_STEPS, _LONGER_SHARE * left)
-    return longer if longer >= STEPS else _most_steps(runs, STEPS, _SHARE * left)
+    return longer if longer >= EARLY_STEPS else _most_steps(runs, EARLY_STEPS, _SHARE * left)
 
 
 def _most_steps(runs: Sequence[tuple[Evidence, int]], most: int, seconds: float) -> int:
