@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,6 +101,15 @@ def test_the_process_and_its_version_are_told(client: TestClient) -> None:
     text = client.get("/metrics").text
     assert re.search(r'autoprec_build_info\{version="[0-9.]+"\} 1\.0', text)
     assert (sample(client, "process_resident_memory_bytes") or 0) > 1e6
+
+
+def test_the_docs_tell_every_metric(client: TestClient) -> None:
+    docs = Path(__file__).parents[3] / "docs" / "service.md"
+    told = docs.read_text(encoding="utf-8")
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    ours = {each.name for each in families if each.name.startswith("autoprec_")}
+    assert len(ours) > 10
+    assert [] == [name for name in ours if f"`{name.removesuffix('_created')}" not in told]
 
 
 def test_metrics_may_be_opened(db: str) -> None:
