@@ -178,7 +178,7 @@ def test_a_request_is_logged_with_who_asked(db: str, caplog: pytest.LogCaptureFi
     caplog.set_level(logging.INFO, logger=REQUESTS)
     with TestClient(create_app(Settings(db=db, tokens=(SecretStr("hidden-token"),)))) as client:
         client.get("/trials?model_fingerprint=hidden-query", headers={"Authorization": "Bearer hidden-token"})
-    fields = [each.fields for each in caplog.records if each.name == REQUESTS]
+    fields = [each.__dict__["fields"] for each in caplog.records if each.name == REQUESTS]
     known = {"method": "GET", "path": "/trials", "status": 200, "tenant": "default", "token": "given-1"}
     assert [known] == [{name: each[name] for name in known} for each in fields]
     assert "hidden" not in str(fields)
