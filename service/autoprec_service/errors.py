@@ -3,8 +3,12 @@
 ServiceError
 ├── PolicyError                 trials that cannot be judged together
 ├── ExchangeError               a file of records that cannot be opened
+├── SettingsError               the service cannot run as it is told
+├── AccessError                 a token that cannot be made as asked
+│   └── UnknownTokenError       there is no token of this id
 └── StoreError                  the store cannot be opened, read or written
     ├── StoreConflictError      a record contradicts what is stored
+    ├── UnknownPageError        there is no record that a page could begin after
     └── StoreTooNewError        the store was written by a newer autoprec
 """
 
@@ -21,12 +25,28 @@ class ExchangeError(ServiceError):
     """A file of exported records cannot be opened; the message says which and why."""
 
 
+class SettingsError(ServiceError, ValueError):
+    """The service cannot run as it is told; the message says which setting is wrong and what is allowed."""
+
+
+class AccessError(ServiceError, ValueError):
+    """A token cannot be made as asked; the message says what is allowed."""
+
+
+class UnknownTokenError(AccessError):
+    """There is no token of this id, or it belongs to another tenant."""
+
+
 class StoreError(ServiceError):
     """The store cannot be opened, read or written; the message says where it is and what to do."""
 
 
 class StoreConflictError(StoreError):
     """A record contradicts what is stored; nothing of the call was written."""
+
+
+class UnknownPageError(StoreError):
+    """There is no record with the id after which a page shall begin."""
 
 
 class StoreTooNewError(StoreError):

@@ -27,8 +27,16 @@ def open_store(where: str | Path | None = None, *, tenant: str = DEFAULT_TENANT)
         StoreError: The place cannot be used; the message says why and what to do.
         StoreTooNewError: The store was written by a newer autoprec; it is left untouched.
     """
-    chosen = where or os.environ.get(ENVIRONMENT_VARIABLE) or default_path()
-    return SqlStore(_url(chosen), tenant=tenant)
+    return SqlStore(place_url(where), tenant=tenant)
+
+
+def place_url(where: str | Path | None = None) -> URL:
+    """Return the URL of the store at a path or URL, or of the one that `open_store` opens without it.
+
+    Raises:
+        StoreError: It is no URL.
+    """
+    return driven(_url(where or os.environ.get(ENVIRONMENT_VARIABLE) or default_path()))
 
 
 def default_path() -> Path:
@@ -56,7 +64,7 @@ def stored_revision(where: str | Path | None = None) -> str | None:
     Raises:
         StoreError: The place cannot be read.
     """
-    url = driven(_url(where or os.environ.get(ENVIRONMENT_VARIABLE) or default_path()))
+    url = place_url(where)
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         return None
     engine = store_engine(url)
