@@ -35,6 +35,8 @@ def leave_one_out(store: Store, knowledge: Knowledge, mode: Mode, models: int = 
     """Yield a judged answer for each model and kind of hardware for which there is one that can be judged."""
     described = knowledge.described(mode)
     for fingerprint in described[:: max(1, len(described) // models)]:
+        if knowledge.stopped.is_set():
+            return
         description = store.description(fingerprint)
         own = knowledge.outcomes(store, fingerprint, mode)
         subject = Subject(fingerprint=fingerprint, description=description, mode=mode)
