@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from autoprec.client.errors import UnreachableError
+from autoprec.client.reading import told
 
 PASSING = frozenset({408, 425, 429, 502, 503, 504})
 """The statuses by which a service, or a proxy before it, says that it may well answer later."""
@@ -37,7 +38,7 @@ class Attempts:
         self._chance = chance
         self._failed = 0
 
-    def after_error(self, error: httpx.TransportError) -> float:
+    def after_error(self, error: httpx.RequestError) -> float:
         """Return the seconds to wait after an attempt that brought no response.
 
         Raises:
@@ -52,7 +53,7 @@ class Attempts:
             UnreachableError: There were enough attempts, or the service wants to be left alone for too long.
         """
         wish = _wish(response)
-        reason = f"HTTP {response.status_code} {response.reason_phrase}".strip()
+        reason = told(response)
         if wish > self._patience.longest_wish_seconds:
             raise self._enough(f"{reason}; it asks to be left alone for {wish:.0f} s")
         return self._pause(reason, wish)

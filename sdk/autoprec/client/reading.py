@@ -34,20 +34,27 @@ def is_missing(response: httpx.Response) -> bool:
     return response.status_code == httpx.codes.NOT_FOUND and _media_type(response) == PROBLEM
 
 
+def told(response: httpx.Response) -> str:
+    """Return in a few words what a response says that is no success."""
+    problem = _problem(response) or {}
+    detail = problem.get("detail") or problem.get("title") or response.reason_phrase
+    return f"HTTP {response.status_code} {detail}".strip()
+
+
 def refusal(where: str, response: httpx.Response) -> ClientError:
     """Return the error of a response that is no success."""
-    told = _problem(response)
-    if told is None and (response.is_redirect or response.status_code == httpx.codes.NOT_FOUND):
+    problem = _problem(response)
+    if problem is None and (response.is_redirect or response.status_code == httpx.codes.NOT_FOUND):
         return AnswerError(
             f"What answers at {where} is no service of autoprec (HTTP {response.status_code}). Check the URL; "
             "redirects are not followed.",
         )
-    told = told or {"title": response.reason_phrase, "detail": _shown(response)}
+    problem = problem or {"title": response.reason_phrase, "detail": _shown(response)}
     return RefusedError(
         where,
         status=response.status_code,
-        title=str(told.get("title") or response.reason_phrase),
-        detail=str(told.get("detail") or ""),
+        title=str(problem.get("title") or response.reason_phrase),
+        detail=str(problem.get("detail") or ""),
     )
 
 
@@ -91,10 +98,10 @@ def _problem(response: httpx.Response) -> dict[str, Any] | None:
     if _media_type(response) != PROBLEM:
         return None
     try:
-        told = response.json()
+        problem = response.json()
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return problem if isinstance(problem, dict) else None
 
 
 def _media_type(response: httpx.Response) -> str:
