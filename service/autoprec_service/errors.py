@@ -2,7 +2,9 @@
 
 ServiceError
 ├── PolicyError                 trials that cannot be judged together
+├── ExportError                 a framework cannot express a candidate
 ├── ExchangeError               a file of records that cannot be opened
+├── UnknownHardwareError        a node that has not told what it is
 └── StoreError                  the store cannot be opened, read or written
     ├── StoreConflictError      a record contradicts what is stored
     └── StoreTooNewError        the store was written by a newer autoprec
@@ -17,8 +19,16 @@ class PolicyError(ServiceError, ValueError):
     """Trials of different workloads, machines or strategies, which cannot be judged together."""
 
 
+class ExportError(ServiceError, ValueError):
+    """A framework cannot express the recommended precision; the message says what to do instead."""
+
+
 class ExchangeError(ServiceError):
     """A file of exported records cannot be opened; the message says which and why."""
+
+
+class UnknownHardwareError(ServiceError, LookupError):
+    """A node that never reported what it is, or that has no device with the key that was given."""
 
 
 class StoreError(ServiceError):

@@ -163,6 +163,7 @@ class _Judged:
             speedup=_ratio(self.prediction.speedup),
             memory_ratio=_memory_ratio(self, reference),
             note=f"predicted {time}; {why}.",
+            qualified=self.doubt is None,
         )
 
     def _rejected(self, status: str, reason: str, remedy: str | None) -> Rejected:
