@@ -40,8 +40,8 @@ def answers(
 ) -> bool:
     """Return whether a study of somebody else is what this question would have led to here, given as much time.
 
-    It asked the same of the same workload on the same hardware, tried the same candidates, is complete, and was measured
-    in the same way, with as many threads and under the same torch and packages.
+    It asked the same of the same workload on the same hardware, tried the same candidates, is complete, and was
+    measured in the same way, with as many threads and under the same torch and packages.
     """
     return (
         study.status == "complete"

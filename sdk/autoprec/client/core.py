@@ -11,11 +11,13 @@ from autoprec.client.address import Address
 from autoprec.client.attempts import PASSING, Attempts, Patience
 from autoprec.client.call import Call
 from autoprec.client.errors import AddressError
+from autoprec.client.events import QUIET_SECONDS, EventStream
 from autoprec.client.reading import is_missing, refusal
 
 Answer = TypeVar("Answer")
 
 TIMEOUT_SECONDS = 10.0
+_USER_AGENT = f"autoprec/{__version__} (Python {platform.python_version()}; httpx {httpx.__version__})"
 
 
 class Core:
@@ -30,7 +32,7 @@ class Core:
 
     def request(self, call: Call[Any]) -> dict[str, Any]:
         """Return the arguments with which httpx makes the request of a call."""
-        headers = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
+        headers = {"User-Agent": _USER_AGENT, "Accept": "application/json, application/problem+json"}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
         if call.body is not None:
@@ -42,6 +44,22 @@ class Core:
             "content": call.body,
             "headers": headers,
         }
+
+    def event_request(self, stream: EventStream) -> dict[str, Any]:
+        """Return the arguments with which httpx opens the stream of changes."""
+        request = self.request(Call(method="GET", path="/events", read=lambda _: None))
+        request["headers"] |= stream.headers()
+        return request | {"timeout": httpx.Timeout(TIMEOUT_SECONDS, read=QUIET_SECONDS)}
+
+    def pause_before_events(self, response: httpx.Response, attempts: Attempts) -> float:
+        """Return how long to wait before a stream that was not opened is asked for once more.
+
+        Raises:
+            ClientError: The service refuses, or did not answer as often as it was asked.
+        """
+        if self.shall_ask_again(response):
+            return attempts.after_response(response)
+        raise refusal(self.url, response)
 
     def attempts(self) -> Attempts:
         """Return the attempts of one call, none of which is made yet."""

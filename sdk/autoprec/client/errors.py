@@ -33,11 +33,17 @@ class RefusedError(ClientError):
         told = f": {detail}" if detail else ""
         super().__init__(f"The service at {where} refused: {title} (HTTP {status}){told}{_WAYS_OUT.get(status, '')}")
 
+    @property
+    def is_a_failure(self) -> bool:
+        """Whether the fault is the service's, so that asking otherwise would not help."""
+        return self.status >= _FIRST_FAILURE
+
 
 class AnswerError(ClientError):
     """What answered is no service of autoprec, or one of another version."""
 
 
+_FIRST_FAILURE = 500
 _WAYS_OUT = {
     401: " Set AUTOPREC_TOKEN, or give token=, to a token that `autoprec token create` printed.",
     403: " Ask who runs the service for a token that may do this.",

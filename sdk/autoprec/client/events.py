@@ -1,24 +1,27 @@
-"""The stream of changes, as server-sent events (the format of the HTML standard, section 9.2.6)."""
-
-from collections.abc import Iterable, Iterator
+"""The stream of changes, as server-sent events (HTML Living Standard, section 9.2.6)."""
 
 from pydantic import ValidationError
 
 from autoprec.client.errors import AnswerError
 from autoprec_service.change import Change
 
+RECONNECT_SECONDS = 1.0
+QUIET_SECONDS = 60.0
+"""How long nothing may come before the connection counts as dead; the service says something more often."""
 
-class EventLines:
+
+class EventStream:
     """Makes changes of lines, and remembers the last one, after which to go on when the connection breaks."""
 
     def __init__(self, after: int | None) -> None:
-        self.last = after
+        self._last = after
         self._data: list[str] = []
 
-    @property
     def headers(self) -> dict[str, str]:
-        """What a request says of where to go on."""
-        return {"Accept": "text/event-stream"} | ({} if self.last is None else {"Last-Event-ID": str(self.last)})
+        """Return what a request says of where to go on; half an event that came before is forgotten."""
+        self._data = []
+        accepted = {"Accept": "text/event-stream"}
+        return accepted if self._last is None else accepted | {"Last-Event-ID": str(self._last)}
 
     def take(self, line: str) -> Change | None:
         """Return the change that ends with this line, if one does.
@@ -34,12 +37,6 @@ class EventLines:
         try:
             change = Change.model_validate_json(text)
         except ValidationError as error:
-            raise AnswerError(f"The service sent an event that is no change: {text[:200]!r}.") from error
-        self.last = change.position
+            raise AnswerError("The service sent an event that is no change. Use the version that it has.") from error
+        self._last = change.position
         return change
-
-    def broken(self) -> None:
-        """Forget the half of an event that came before the connection broke."""
-        self._data = []
-
-

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar
 
 import httpx
@@ -89,7 +89,7 @@ def _with_recorded_candidates(value: Any) -> Any:
     return {name: _with_recorded_candidates(each) for name, each in value.items()}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _adapter(schema: Any) -> TypeAdapter[Any]:
     return TypeAdapter(schema)
 
@@ -105,7 +105,7 @@ def _problem(response: httpx.Response) -> dict[str, Any] | None:
 
 
 def _media_type(response: httpx.Response) -> str:
-    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return str(response.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
 
 
 def _shown(response: httpx.Response) -> str:

@@ -4,7 +4,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from autoprec.client import Client
+from autoprec.client.blocking import Client
 from autoprec.remote.delivery import Delivery, deliver
 from autoprec.remote.outbox import Outbox
 
@@ -17,7 +17,8 @@ CLOSING_SECONDS = 2.0
 class Courier:
     """A thread that delivers when it is woken, and again after a pause as long as the service is away.
 
-    It never raises and is never waited for longer than a moment: what it has not delivered stays in the outbox.
+    It never raises and is never waited for longer than a moment: what it has not delivered stays in the outbox. The
+    client is its own, to be closed by it.
     """
 
     def __init__(self, client: Client, outbox: Outbox) -> None:
@@ -62,6 +63,7 @@ class Courier:
             closing = self._closing.is_set()
             self._last = deliver(self._client, self._outbox)
             if closing:
+                self._client.close()
                 return
             if self._last.trouble is None:
                 pause = _FIRST_PAUSE_SECONDS

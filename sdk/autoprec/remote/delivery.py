@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from autoprec.client import Client
+from autoprec.client.blocking import Client
 from autoprec.client.call import LONGEST_BATCH
 from autoprec.client.errors import ClientError, RefusedError
 from autoprec.remote.errors import OutboxError

@@ -1,11 +1,12 @@
 """Waiting for somebody else's answer, and not longer than that."""
 
 from collections.abc import Callable
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
-from autoprec.client.errors import ClientError, UnreachableError
+from autoprec.client.errors import UnreachableError
 
 Answer = TypeVar("Answer")
 
@@ -18,19 +19,22 @@ def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
     Raises:
         ClientError: What `ask` raised, or an `UnreachableError` where the time was over.
     """
-    answers = SimpleQueue[Answer | ClientError]()
+    answers = SimpleQueue[Callable[[], Answer]]()
 
     def answer() -> None:
         try:
-            answers.put(ask())
-        except ClientError as error:
-            answers.put(error)
+            found = ask()
+        except Exception as error:  # noqa: BLE001 (raised again by whoever waits)
+            answers.put(partial(_raise, error))
+        else:
+            answers.put(lambda: found)
 
     Thread(target=answer, name="autoprec-question", daemon=True).start()
     try:
-        found = answers.get(timeout=seconds)
+        return answers.get(timeout=seconds)()
     except Empty:
         raise UnreachableError(f"The service did not answer within {seconds:g} s.") from None
-    if isinstance(found, ClientError):
-        raise found
-    return found
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from autoprec.client.call import Call, Query
+from autoprec.client.call import Call
 from autoprec.client.reading import reader
 
 Record = TypeVar("Record")
@@ -15,16 +15,16 @@ PAGE = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Listing(Generic[Record]):
-    """A list with the name by which the service goes on after a record."""
+    """A list, with the name by which the service goes on after a record."""
 
     path: str
     schema: type[list[Record]]
     name_of: Callable[[Record], str]
-    query: Query = field(default_factory=dict)
+    query: dict[str, Any] = field(default_factory=dict)
 
-    def page(self, after: str | None, limit: int = PAGE) -> Call[list[Record]]:
-        """Return the call for the page after the record of this name; the first one if it is None."""
-        query = {**self.query, "after": after, "limit": limit}
+    def page(self, after: str | None) -> Call[list[Record]]:
+        """Return the call for the page after the record of this name; the first one that was asked for if it is None."""
+        query = self.query | {"limit": PAGE} | ({} if after is None else {"after": after})
         return Call(method="GET", path=self.path, query=query, read=reader(self.schema))
 
     def next(self, page: list[Record]) -> str | None:
