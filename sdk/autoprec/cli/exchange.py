@@ -8,8 +8,8 @@ import click
 
 from autoprec.cli import options
 from autoprec.cli.main import USAGE
+from autoprec.cli.records import opened_records
 from autoprec_service.exchange import export_jsonl, import_jsonl
-from autoprec_service.store import open_store
 
 
 @click.command("export")
@@ -17,6 +17,8 @@ from autoprec_service.store import open_store
 @click.option("--study", "study_id", help="Only trials of this study.")
 @click.option("--model", "model_fingerprint", help="Only trials of the model with this fingerprint.")
 @click.option("--hardware", "hardware_key", help="Only trials on this hardware key.")
+@options.service
+@options.token
 @options.store
 @options.as_json
 def export_command(
@@ -25,12 +27,14 @@ def export_command(
     study_id: str | None,
     model_fingerprint: str | None,
     hardware_key: str | None,
+    url: str | None,
+    token: str | None,
     store: str | None,
     as_json: bool,
 ) -> None:
     """Write studies and trials to FILE as JSON Lines; "-" is standard output."""
     target = sys.stdout if str(file) == "-" else file
-    with open_store(store) as opened:
+    with opened_records(store, url, token) as opened:
         lines = export_jsonl(
             opened,
             target,
@@ -46,15 +50,17 @@ def export_command(
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
+@options.service
+@options.token
 @options.store
 @options.as_json
-def import_command(*, file: Path, store: str | None, as_json: bool) -> int:
+def import_command(*, file: Path, url: str | None, token: str | None, store: str | None, as_json: bool) -> int:
     """Add the studies and trials of FILE, written by export; "-" is standard input.
 
     Importing twice does no harm. A line that cannot be read is told and makes the exit code 2; the others are added.
     """
     source = sys.stdin if str(file) == "-" else file
-    with open_store(store) as opened:
+    with opened_records(store, url, token) as opened:
         report = import_jsonl(opened, source)
     click.echo(report.model_dump_json(indent=2) if as_json else str(report))
     return USAGE if report.refused else 0

@@ -51,7 +51,7 @@ def run_command(
 
     Options stand before SCRIPT; what comes after it is the script's, but for --precision and --workload, which may
     stand there too. Whatever follows -- is the script's alone. Signals and Ctrl-C go to the script, and its exit code
-    comes from it. While it runs, a service that AUTOPREC_URL or --url names is told every 30 seconds in which precision.
+    comes from it. While it runs, a service that AUTOPREC_URL or --url names is told so every 30 seconds.
 
     \b
     autoprec run train.py --precision bf16-mixed --epochs 3
@@ -134,9 +134,9 @@ def _run(script: str, arguments: Sequence[str], choice: Choice, address: Address
             code = process.run()
         if code == 0 and not taken.exists() and not quiet:
             click.echo(
-                f"Warning: {script} never asked for the precision {choice.candidate}, so that something else may have run. "
-                "Use autoprec.Engine() without a precision, or autoprec.precision(). Its own option --precision is "
-                "given after --.",
+                f"Warning: {script} never asked for the precision {choice.candidate}, so that something else may have "
+                "run. Use autoprec.Engine() without a precision, or autoprec.precision(). An option --precision of the "
+                "script's own is given after --.",
                 err=True,
             )
     return code

@@ -23,7 +23,7 @@ class Listing(Generic[Record]):
     query: dict[str, Any] = field(default_factory=dict)
 
     def page(self, after: str | None) -> Call[list[Record]]:
-        """Return the call for the page after the record of this name; the first one that was asked for if it is None."""
+        """Return the call for the page after the record of this name, for the first one if it is None."""
         query = self.query | {"limit": PAGE} | ({} if after is None else {"after": after})
         return Call(method="GET", path=self.path, query=query, read=reader(self.schema))
 

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from autoprec.remote.errors import OutboxError
 from autoprec.remote.parcel import Parcel, ParcelKind
@@ -22,6 +23,14 @@ CREATE TABLE IF NOT EXISTS parcels (
     UNIQUE (url, kind, id)
 )
 """
+
+
+class Refusal(NamedTuple):
+    """A record that a service will never take."""
+
+    kind: ParcelKind
+    id: str
+    reason: str
 
 
 class Outbox:
@@ -76,13 +85,13 @@ class Outbox:
         with self._opened() as connection:
             connection.execute("UPDATE parcels SET refused = ? WHERE number = ?", (reason, parcel.number))
 
-    def refused(self, url: str) -> list[tuple[str, str, str]]:
-        """Return kind, id and reason of everything that was set aside."""
+    def refused(self, url: str) -> list[Refusal]:
+        """Return everything that was set aside, the latest last."""
         with self._opened() as connection:
             found = connection.execute(
                 "SELECT kind, id, refused FROM parcels WHERE url = ? AND refused IS NOT NULL ORDER BY number", (url,)
             )
-            return list(found)
+            return [Refusal(*each) for each in found]
 
     def waiting(self, url: str) -> int:
         """Return how many parcels wait for a service."""

@@ -74,8 +74,8 @@ def known(fingerprint: str, store: Store, address: Address | None) -> Choice:
         return choice_of(answer, f"measured here, confidence {answer.confidence:.2f}")
     if address is None:
         raise StudyError(
-            f"Nothing was measured of the model {fingerprint!r} on {key}. Give --workload FILE.py:FACTORY to measure it "
-            "now, or --url for a service that may know.",
+            f"Nothing was measured of the model {fingerprint!r} on {key}. Give --workload FILE.py:FACTORY to measure "
+            "it now, or --url for a service that may know.",
         )
     advice = _advised(fingerprint, key, profile, address)
     return choice_of(advice, f"{advice.basis} by {address.url}, confidence {advice.confidence:.2f}")
