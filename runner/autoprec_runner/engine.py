@@ -339,7 +339,7 @@ def _chosen(
     if chosen is None and precision == AUTO:
         raise PrecisionError(
             "precision='auto' stands for what was chosen for the whole script, and nothing was. Start it with: "
-            "autoprec run --precision auto --workload FILE.py:FACTORY SCRIPT, or give what autoprec.suggest(model, batch) says.",
+            "autoprec run --precision auto --workload FILE.py:FACTORY SCRIPT, or give what autoprec.suggest() returns.",
         )
     if chosen is not None and "strategy" in chosen.model_fields_set and chosen.strategy != strategy:
         raise PrecisionError(
