@@ -5,6 +5,8 @@ ServiceError
 ├── ExportError                 a framework cannot express a candidate
 ├── ExchangeError               a file of records that cannot be opened
 ├── UnknownHardwareError        a node that has not told what it is
+├── SettingsError               the service cannot run as it is told
+├── AccessError                 a token that cannot be made or found
 └── StoreError                  the store cannot be opened, read or written
     ├── StoreConflictError      a record contradicts what is stored
     └── StoreTooNewError        the store was written by a newer autoprec
@@ -29,6 +31,14 @@ class ExchangeError(ServiceError):
 
 class UnknownHardwareError(ServiceError, LookupError):
     """A node that never reported what it is, or that has no device with the key that was given."""
+
+
+class SettingsError(ServiceError, ValueError):
+    """The service cannot run as it is told; the message says which setting is wrong and what is allowed."""
+
+
+class AccessError(ServiceError, ValueError):
+    """A token cannot be made as asked, or there is none of this id."""
 
 
 class StoreError(ServiceError):

@@ -34,13 +34,13 @@ class Voice:
 
     @property
     def stability_weight(self) -> float:
-        """What it counts for stability: 1 at no distance, 0.37 at a distance of 1."""
-        return self._freshness * math.exp(-self.stability_distance)
+        """What it counts for stability: 1 at no distance, a half at 0.6, and 0.14 at 1."""
+        return self._freshness * math.exp(-2 * self.stability_distance**2)
 
     @property
     def speed_weight(self) -> float:
         """What it counts for speed."""
-        return self._freshness * math.exp(-self.model_distance - self.witness.speed_apart)
+        return self._freshness * math.exp(-2 * (self.model_distance + self.witness.speed_apart) ** 2)
 
     @property
     def _freshness(self) -> float:

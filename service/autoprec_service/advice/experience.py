@@ -44,6 +44,7 @@ class Experience:
     def _make(self, store: Store, now: datetime) -> None:
         """Make a calibration; whoever calls holds the lock, which is let go at the end."""
         try:
+            self.knowledge.look_for_new(store)
             self._calibration, self._made_at = calibrate(store, self.knowledge), now
         finally:
             self._making.release()

@@ -14,15 +14,16 @@ from autoprec_runner.trial import TrialStatus
 from autoprec_service.advice.expectation import Expectation, Voice
 from autoprec_service.advice.need import Need
 from autoprec_service.formatting import counted, percent, ratio, size
-from autoprec_service.policy.predicted import Setting
+from autoprec_service.policy.predicted import RISKY, Setting
 from autoprec_service.policy.risk import is_reference, numeric_risk
 from autoprec_service.recommendation import Alternative, Recommendation, Rejected
 
-_ENOUGH = 0.7
-"""How much has to be known of a candidate: one model at a distance of a third, or two at a distance of 1."""
-_STABLE_RATE = 0.7
+_ENOUGH = 0.5
+"""How much has to be known of a candidate: one model at a distance of 0.6, or two at 0.8."""
+_STABLE_RATE, _STABLE_RATE_RISKY = 0.7, 0.85
+"""How likely it must be that numbers hold: more for precisions whose numbers often go wrong (`RISKY`)."""
 _FASTER_RATE = 0.65
-"""How likely it must be that numbers hold, and that they come faster than those of `32-true`."""
+"""How likely it must be that it is faster than `32-true`."""
 _WORTH = 1.05
 """By which factor a riskier candidate has to be better than a safer one."""
 _TOLD_VOICES = 3
@@ -140,8 +141,9 @@ class _Judged:
         expected = self.expectation
         if expected.stable_weight < _ENOUGH and not self.is_reference:
             return "its numbers were verified on too few near models"
-        if expected.stable_rate < _STABLE_RATE:
-            return f"its numbers held on a weighted {percent(expected.stable_rate)} of the near models only"
+        risky = self.candidate.precision in RISKY[self.setting.mode]
+        if expected.stable_rate < (_STABLE_RATE_RISKY if risky else _STABLE_RATE):
+            return f"that its numbers hold is expected at {percent(expected.stable_rate)} only"
         return None
 
     @property

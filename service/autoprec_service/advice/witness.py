@@ -1,8 +1,8 @@
 """What one model says of one candidate, as far as the hardware that is asked about is concerned."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.trial import TrialStatus
@@ -17,6 +17,8 @@ _IN_STABILITY = 0.2
 _MOST_IN_STABILITY = 0.5
 """What a difference in hardware counts for stability: formats round alike everywhere, kernels nearly."""
 _SAME_HARDWARE = 0.5
+_HARDER = {"bf16-mixed": "bf16-true", "16-mixed": "16-true"}
+"""Which precision computes in the same format as a mixed one and rounds more: weights, and what is made of them."""
 _BROKEN: tuple[TrialStatus, ...] = ("crashed", "error", "unsupported")
 
 
@@ -30,7 +32,8 @@ class Witness:
     model_fingerprint: str
     candidate: Candidate
     stable: bool | None
-    """False as soon as any outcome says so, wherever and whenever it was measured; None where nobody judged."""
+    """False as soon as any outcome says so, wherever and whenever it was measured; None where nobody judged. A mixed
+    precision counts as stable where the true one of the same format, which rounds more, was."""
     stability_apart: float
     """What the hardware adds to the distance, for stability."""
     log_speedup: float | None
@@ -61,7 +64,8 @@ def witnesses(
     groups: dict[Candidate, list[Outcome]] = {}
     for each in found:
         groups.setdefault(each.candidate, []).append(each)
-    return tuple(_witness(candidate, group, apart, asked or {}) for candidate, group in groups.items())
+    made = {candidate: _witness(candidate, group, apart, asked or {}) for candidate, group in groups.items()}
+    return tuple(_with_implied(each, made) for each in made.values())
 
 
 def is_stable(outcome: Outcome) -> bool | None:
@@ -99,6 +103,22 @@ def _witness(
         broken=broken.status if broken and apart(broken.hardware_key) <= _SAME_HARDWARE else None,
         fresh=nearest.trial_id in fresh,
         evidence=tuple(dict.fromkeys(each.trial_id for each in (judged, timed, weighed, broken) if each)),
+    )
+
+
+def _with_implied(witness: Witness, made: Mapping[Candidate, Witness]) -> Witness:
+    """Return one that nobody judged as stable where a harder precision of its format is: studies stop at the first."""
+    harder = _HARDER.get(witness.candidate.precision)
+    if witness.stable is not None or witness.broken is not None or harder is None:
+        return witness
+    other = made.get(witness.candidate.model_copy(update={"precision": harder}))
+    if other is None or other.stable is not True:
+        return witness
+    return replace(
+        witness,
+        stable=True,
+        stability_apart=other.stability_apart,
+        evidence=tuple(dict.fromkeys((*witness.evidence, *other.evidence))),
     )
 
 

@@ -1,12 +1,11 @@
-"""Advice over HTTP: which precision, and how sure that is. Nothing that is sent is imported, unpickled or executed."""
+"""Advice over HTTP: which precision, and how sure that is."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated
 
-from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Response
+from fastapi.concurrency import run_in_threadpool
 
 from autoprec_service.advice.advise import advise
 from autoprec_service.advice.adviser import Adviser
@@ -15,17 +14,8 @@ from autoprec_service.advice.calibration import Calibration
 from autoprec_service.advice.question import Question
 from autoprec_service.advice.recorder import Recorder
 from autoprec_service.errors import UnknownHardwareError
-from autoprec_service.store import Store
-from autoprec_service.web.problem import Problem
-
-
-def store_of(request: Request) -> Store:
-    """Return the store of whoever asks."""
-    store: Store = request.app.state.store
-    return store
-
-
-TenantStore = Annotated[Store, Depends(store_of)]
+from autoprec_service.web.parameters import Counted, Reader, TenantStore, routes
+from autoprec_service.web.problem import problems
 
 
 def recommend_routes(clock: Callable[[], datetime] | None = None) -> APIRouter:
@@ -42,25 +32,26 @@ def recommend_routes(clock: Callable[[], datetime] | None = None) -> APIRouter:
         try:
             yield
         finally:
-            await run_sync(recorder.close)
+            await run_in_threadpool(recorder.close)
 
-    routes = APIRouter(tags=["advice"], lifespan=recording)
+    found = routes("advice", lifespan=recording)
 
-    @routes.post("/recommend", response_model=Advice, responses={404: {"model": Problem}, 422: {"model": Problem}})
-    def recommendation(question: Question, store: TenantStore) -> Response:
+    @found.post("/recommend", operation_id="recommend", response_model=Advice, responses=problems(400, 404, 413))
+    def recommendation(*, question: Question, store: TenantStore, _: Reader, metrics: Counted) -> Response:
         """Recommend a precision: measured, else drawn from near models, else predicted, else say what to run."""
         moment = now()
         try:
             answer = advise(store, question, moment, adviser=adviser)
         except UnknownHardwareError as error:
             raise HTTPException(404, str(error)) from error
+        metrics.count_recommendation(answer)
         recorder.add(store, question, answer, moment)
         # Written here, because the answer need not be checked against its own schema again.
         return Response(answer.model_dump_json(), media_type="application/json")
 
-    @routes.get("/calibration")
-    def calibration(store: TenantStore) -> Calibration:
+    @found.get("/calibration", operation_id="calibration")
+    def calibration(*, store: TenantStore, _: Reader) -> Calibration:
         """Tell how often answers from near models were right, by leaving each model out in turn."""
         return adviser.calibration(store, now())
 
-    return routes
+    return found
