@@ -11,7 +11,7 @@ from autoprec_service.store.rebuilding import rebuild
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 """The revision that this autoprec reads and writes. It is spelled out so that opening a store needs no Alembic."""
 
 _DERIVED_SINCE = "0004"

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import URL
 
 from autoprec_service.access import Access, open_access
 from autoprec_service.store import open_store
@@ -29,8 +30,8 @@ def clock() -> Clock:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
-        url: str = request.getfixturevalue("postgres")
-        return url
+        url: URL = request.getfixturevalue("postgresql")
+        return url.render_as_string(hide_password=False)
     return str(tmp_path / "store.db")
 
 
