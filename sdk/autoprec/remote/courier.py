@@ -38,6 +38,10 @@ class Courier:
         """Let it look into the outbox."""
         self._awake.set()
 
+    def join(self, seconds: float | None = None) -> None:
+        """Wait until it has ended, or so long, after it was left."""
+        self._thread.join(seconds)
+
     def __enter__(self) -> Self:
         """Start with what has been left from earlier."""
         self.wake()
@@ -53,7 +57,7 @@ class Courier:
         """Let it deliver what it can in a moment."""
         self._closing.set()
         self.wake()
-        self._thread.join(CLOSING_SECONDS)
+        self.join(CLOSING_SECONDS)
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
