@@ -38,6 +38,10 @@ _LOADING_SHARE = 0.6
 """Share of the budget that loading the workload may take."""
 
 
+UNKNOWN = "unknown"
+"""The fingerprint that stands in for that of a model which died before it could be described."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What a study has found, whether it was measured now or found in the ledger."""
@@ -263,7 +267,7 @@ def _unknown(question: Question) -> Prepared:
     """Return what stands in for a workload that died before it could be described; it is never taken for another."""
     return Prepared(
         mode=question.mode or "train",
-        fingerprint="unknown",
+        fingerprint=UNKNOWN,
         workload_key=f"unknown-{uuid.uuid4().hex[:12]}",
         name="unknown",
         description="a workload that could not be set up",

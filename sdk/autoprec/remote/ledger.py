@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from autoprec.remote.errors import OutboxError
 from autoprec.remote.outbox import Outbox
 from autoprec.remote.parcel import Parcel, Record
+from autoprec_runner.search.conduct import UNKNOWN
 from autoprec_runner.study import Study
 from autoprec_runner.trial import Trial
 from autoprec_service.store import Store
@@ -40,7 +41,13 @@ class ReportingLedger:
         return self._store.trials(study_id=study_id)
 
     def save_study(self, study: Study) -> None:
-        """Keep a study; the trials of it that are kept already, from before a service was named, go along."""
+        """Keep a study; the trials of it that are kept already, from before a service was named, go along.
+
+        One of a workload that could not be set up is kept here alone: nobody could find it by its model.
+        """
+        if study.model_fingerprint == UNKNOWN:
+            self._store.save_study(study)
+            return
         earlier = [] if study.id in self._told else self._store.trials(study_id=study.id)
         self._told.add(study.id)
         self.report(study, *earlier)
@@ -49,11 +56,13 @@ class ReportingLedger:
     def add_trials(self, trials: Iterable[Trial]) -> None:
         """Keep trials."""
         added = list(trials)
-        self.report(*added)
+        self.report(*(each for each in added if each.model_fingerprint != UNKNOWN))
         self._store.add_trials(added)
 
     def report(self, *records: Record) -> None:
         """Have records delivered that need not be kept, or are."""
+        if not records:
+            return
         try:
             self._outbox.add(self._url, map(Parcel.of, records))
         except OutboxError as error:

@@ -18,7 +18,7 @@ from autoprec.remote.waiting import within
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.description import ModelDescription
 from autoprec_runner.errors import RunnerError
-from autoprec_runner.search.conduct import Outcome
+from autoprec_runner.search.conduct import UNKNOWN, Outcome
 from autoprec_runner.search.elsewhere import Known
 from autoprec_runner.search.question import Question
 from autoprec_runner.trials.session import Prepared
@@ -69,6 +69,8 @@ class Link:
 
     def report_model(self, outcome: Outcome, describe: Callable[[], ModelDescription]) -> None:
         """Report what the model is like, unless the service knows; where it cannot be asked, of new studies alone."""
+        if outcome.study.model_fingerprint == UNKNOWN:
+            return
         described = self._asked(lambda client: client.model(outcome.study.model_fingerprint))
         if described is not None or (self._trouble is not None and outcome.remembered):
             return

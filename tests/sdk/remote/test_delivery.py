@@ -209,6 +209,13 @@ def test_trials_from_before_a_service_was_named_go_along_with_their_study(outbox
     assert [STUDY] == [each.study() for each in outbox.batch("http://one", "study", 10)]
 
 
+def test_a_workload_that_could_not_be_set_up_is_kept_here_alone(outbox: Outbox, store: Store) -> None:
+    ledger = ReportingLedger(store, outbox, "http://one", lambda: None)
+    ledger.save_study(make_study(model_fingerprint="unknown"))
+    ledger.add_trials([make_trial(model_fingerprint="unknown")])
+    assert (0, 1) == (outbox.waiting("http://one"), len(ledger.trials(study_id="study-a")))
+
+
 def test_a_courier_leaves_what_it_cannot_deliver_and_takes_it_up_next_time(
     own_service: ServiceProcess, outbox: Outbox
 ) -> None:

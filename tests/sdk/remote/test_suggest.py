@@ -19,7 +19,7 @@ Place = Callable[[str], dict[str, str]]
 
 @pytest.fixture(scope="module")
 def question() -> tuple[str, ...]:
-    return ("suggest", "factories.py:tiny", "--candidates", "32-true,bf16-mixed", "--budget", "20", "--json")
+    return ("suggest", "factories.py:tiny", "--candidates", "32-true,bf16-mixed", "--budget", "40", "--json")
 
 
 @pytest.fixture(scope="module")
