@@ -202,11 +202,11 @@ def test_a_script_takes_its_precision_from_the_command_line(tmp_path: Path) -> N
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
     command = [sys.executable, "-c", "import sys; from autoprec.cli import main; sys.exit(main())", "run", str(script)]
-    for start, dtype in (
+    for started, dtype in (
         ([*command, "--precision=bf16-mixed"], torch.bfloat16),
-        ([sys.executable, script], torch.float32),
+        ([sys.executable, str(script)], torch.float32),
     ):
-        run = subprocess.run(start, capture_output=True, text=True, check=True)
+        run = subprocess.run(started, capture_output=True, text=True, check=True)
         assert (f"{dtype}\n", "") == (run.stdout, run.stderr)
 
 

@@ -17,7 +17,7 @@ from autoprec_service.testing.process import ServiceProcess
 
 README = Path(__file__).parents[2] / "README.md"
 TOKEN = "ap_readme_secret"  # noqa: S105 (made up)
-HERE = {"model_fingerprint": "5f1c0e9b7a3d2468", "hardware_key": "nvidia-h100-80gb-hbm3"}
+HERE: dict[str, Any] = {"model_fingerprint": "5f1c0e9b7a3d2468", "hardware_key": "nvidia-h100-80gb-hbm3"}
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 

@@ -26,7 +26,8 @@ def study(**overrides: Any) -> Study:
 
 
 def trial(**overrides: Any) -> Trial:
-    return make_trial(**({"conditions": CONDITIONS, "software": {"torch": "2.9.0"}} | overrides))
+    fields: dict[str, Any] = {"conditions": CONDITIONS, "software": {"torch": "2.9.0"}}
+    return make_trial(**(fields | overrides))
 
 
 def prepared(**overrides: Any) -> Prepared:

@@ -14,7 +14,7 @@ from autoprec.remote.delivery import deliver
 from autoprec.remote.errors import OutboxError
 from autoprec.remote.ledger import ReportingLedger
 from autoprec.remote.outbox import Outbox
-from autoprec.remote.parcel import Parcel
+from autoprec.remote.parcel import Parcel, Record
 from autoprec_runner.description import ModelDescription
 from autoprec_runner.trial import Trial
 from autoprec_service.errors import StoreError
@@ -82,6 +82,10 @@ def client_of(service: ServiceProcess, fatal: int | None = None) -> Client:
     return Client(service.url, transport=Watched(service, fatal), patience=Patience(retries=0))
 
 
+def parcels(*records: Record) -> list[Parcel]:
+    return [Parcel.of(each) for each in records]
+
+
 def trials(count: int) -> list[Trial]:
     return [make_trial(id=str(number)) for number in range(count)]
 
@@ -90,7 +94,7 @@ def trials(count: int) -> list[Trial]:
 def test_a_service_that_is_killed_while_it_takes_records_has_all_of_them_once(
     own_service: ServiceProcess, outbox: Outbox, fatal: int
 ) -> None:
-    outbox.add(own_service.url, map(Parcel.of, [STUDY, *trials(600), DESCRIPTION]))
+    outbox.add(own_service.url, parcels(STUDY, *trials(600), DESCRIPTION))
     with client_of(own_service, fatal) as client:
         first = deliver(client, outbox)
     own_service.start()
@@ -108,7 +112,7 @@ def test_a_service_that_is_killed_while_it_takes_records_has_all_of_them_once(
 def test_no_reader_sees_a_study_complete_before_its_trials_are_there(
     own_service: ServiceProcess, outbox: Outbox
 ) -> None:
-    outbox.add(own_service.url, map(Parcel.of, [*trials(1), STUDY]))
+    outbox.add(own_service.url, parcels(*trials(1), STUDY))
     with client_of(own_service, fatal=1) as client:
         deliver(client, outbox)
     own_service.start()
@@ -136,21 +140,21 @@ def test_what_a_service_will_never_take_is_set_aside_and_holds_nothing_up(
 
 def test_a_token_that_is_refused_lets_everything_wait(tmp_path: Path, outbox: Outbox) -> None:
     with ServiceProcess(tmp_path / "closed.db", tokens=["right"]) as closed, Client(closed.url, "wrong") as client:
-        outbox.add(client.url, [Parcel.of(STUDY)])
+        outbox.add(client.url, parcels(STUDY))
         done = deliver(client, outbox)
         assert (0, 0, 1) == (done.delivered, done.refused, outbox.waiting(client.url))
         assert "HTTP 401" in (done.trouble or "")
 
 
 def test_a_run_and_its_end_are_delivered(own_service: ServiceProcess, outbox: Outbox) -> None:
-    outbox.add(own_service.url, [Parcel.of(RUN)])
+    outbox.add(own_service.url, parcels(RUN))
     with Client(own_service.url) as client:
         assert 1 == deliver(client, outbox).delivered
         assert [RUN] == list(client.runs())
 
 
 def test_each_service_has_its_own_records(outbox: Outbox) -> None:
-    outbox.add("http://one", [Parcel.of(STUDY)])
+    outbox.add("http://one", parcels(STUDY))
     outbox.add("http://other", map(Parcel.of, trials(2)))
     assert [1, 2] == [outbox.waiting("http://one"), outbox.waiting("http://other")]
     assert {"study-a"} == outbox.groups("http://other")
@@ -159,7 +163,7 @@ def test_each_service_has_its_own_records(outbox: Outbox) -> None:
 def test_a_record_that_is_replaced_while_it_is_delivered_stays(outbox: Outbox) -> None:
     outbox.add("http://one", [Parcel.of(make_study())])
     (sent,) = outbox.batch("http://one", "study", 10)
-    outbox.add("http://one", [Parcel.of(STUDY)])
+    outbox.add("http://one", parcels(STUDY))
     outbox.delivered([sent])
     assert [STUDY] == [each.study() for each in outbox.batch("http://one", "study", 10)]
 
@@ -174,7 +178,7 @@ def test_many_at_once_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_nobody_else_can_read_what_waits(tmp_path: Path, outbox: Outbox) -> None:
-    outbox.add("http://one", [Parcel.of(STUDY)])
+    outbox.add("http://one", parcels(STUDY))
     assert [0o600] == [each.stat().st_mode & 0o777 for each in (tmp_path / "state").iterdir()]
 
 
@@ -219,7 +223,7 @@ def test_a_workload_that_could_not_be_set_up_is_kept_here_alone(outbox: Outbox, 
 def test_a_courier_leaves_what_it_cannot_deliver_and_takes_it_up_next_time(
     own_service: ServiceProcess, outbox: Outbox
 ) -> None:
-    outbox.add(own_service.url, map(Parcel.of, [STUDY, *trials(3)]))
+    outbox.add(own_service.url, parcels(STUDY, *trials(3)))
     own_service.kill()
     with Courier(client_of(own_service), outbox) as courier:
         pass
