@@ -124,13 +124,13 @@ def test_a_store_and_a_service_are_two_places(autoprec_command: Command, service
     assert (2, True) == (done.code, "Give one of them" in done.err)
 
 
-@pytest.mark.parametrize("command", [("trials",), ("export", "-"), ("trials", "push")])
+@pytest.mark.parametrize("arguments", [("trials",), ("export", "-"), ("trials", "push")])
 def test_a_service_that_is_away_is_a_failure_of_the_surroundings(
-    autoprec_command: Command, tmp_path: Path, command: tuple[str, ...]
+    autoprec_command: Command, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     store = {"AUTOPREC_DB": str(tmp_path / "empty.db"), "XDG_STATE_HOME": str(tmp_path)}
-    pushed = command == ("trials", "push")
-    done = autoprec_command(*command, "--url", "http://127.0.0.1:9", **store)
+    pushed = arguments == ("trials", "push")
+    done = autoprec_command(*arguments, "--url", "http://127.0.0.1:9", **store)
     assert (0 if pushed else 1) == done.code  # nothing waits, so that nothing had to be delivered
     assert pushed or "did not answer" in done.err
 
