@@ -12,13 +12,15 @@ from autoprec_service.access import secret
 from autoprec_service.access.principal import SCOPES, Principal, Scope
 from autoprec_service.access.tables import TokenRow
 from autoprec_service.access.token import IssuedToken, Token
-from autoprec_service.errors import AccessError
+from autoprec_service.errors import AccessError, UnknownTokenError
 from autoprec_service.store.engine import writer
 from autoprec_service.store.failures import reported
 
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """What a tenant may be called."""
 LONGEST_NAME = 200
+NAME = r"^[^\x00-\x1f\x7f-\x9f]+$"
+"""What a token may be called: no control characters."""
 
 _USE_KEPT_SECONDS = 60.0
 
@@ -102,7 +104,7 @@ class TokenRegistry:
         `after` is the id of the last token of the page before.
 
         Raises:
-            AccessError: There is no token `after`.
+            UnknownTokenError: There is no token `after`.
         """
         statement = select(TokenRow.__table__).order_by(TokenRow.position).limit(limit)
         if tenant is not None:
@@ -116,7 +118,7 @@ class TokenRegistry:
         """End a token now and return it; one that has been revoked stays as it is.
 
         Raises:
-            AccessError: The tenant has no token of this id; None looks among the tokens of all.
+            UnknownTokenError: The tenant has no token of this id; None looks among the tokens of all.
         """
         with self._transaction(writer(self._engine), "written") as connection:
             row = _found(connection, token_id, tenant)
@@ -145,7 +147,7 @@ def _found(connection: Connection, token_id: str, tenant: str | None) -> Row[Any
         statement = statement.where(TokenRow.tenant == tenant)
     row = connection.execute(statement).one_or_none()
     if row is None:
-        raise AccessError(f"There is no token {token_id!r}: give the id of one, as the list of tokens shows it.")
+        raise UnknownTokenError(f"There is no token {token_id!r}: give the id of one, as the list of tokens shows it.")
     return row
 
 
@@ -186,8 +188,10 @@ def _checked_tenant(tenant: str) -> str:
 
 
 def _checked_name(name: str) -> str:
-    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        raise AccessError(f"The name {name[:LONGEST_NAME]!r} must be 1 to {LONGEST_NAME} printable characters.")
+    if not 1 <= len(name) <= LONGEST_NAME or name.endswith("\n") or re.match(NAME, name) is None:
+        raise AccessError(
+            f"The name {name[:LONGEST_NAME]!r} must have 1 to {LONGEST_NAME} characters, and none that control.",
+        )
     return name
 
 

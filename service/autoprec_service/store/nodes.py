@@ -59,7 +59,9 @@ def find_reports(
         asked = scope.select(ReportRow, ReportRow.position).where(ReportRow.node == name, ReportRow.id == after)
         position = scope.scalar(asked)
         if position is None:
-            raise UnknownPageError(f"The node {name!r} has no report {after!r} to go on after: it may have been given up.")
+            raise UnknownPageError(
+                f"The node {name!r} has no report {after!r} to go on after: it may have been given up."
+            )
         mine = mine.where(ReportRow.position > position)
     return [read(Report, document) for document in scope.scalars(mine)]
 

@@ -30,14 +30,14 @@ def model_routes() -> APIRouter:
     """Return the routes of models."""
     found = routes("models")
 
-    @found.put("/models/{fingerprint}", operation_id="describeModel", responses=problems(400, 413))
+    @found.put("/models/{fingerprint}", operation_id="describeModel", responses=problems(400, 409, 413))
     def describe(
         *, fingerprint: Identifier, description: Described, store: TenantStore, who: Reporter, access: Accesses
     ) -> ModelDescription:
         """Store what may be told of a model, figures and never code or weights; an earlier description is replaced."""
         if description.model_fingerprint != fingerprint:
             raise HTTPException(
-                422,
+                409,
                 f"The description is of the model {description.model_fingerprint!r}: put it to the path of that one.",
             )
         store.save_description(description)

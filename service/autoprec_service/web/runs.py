@@ -26,11 +26,11 @@ def run_routes() -> APIRouter:
     """Return the routes of runs."""
     found = routes("runs")
 
-    @found.put("/runs/{run_id}", operation_id="reportRun", responses=problems(400, 413))
+    @found.put("/runs/{run_id}", operation_id="reportRun", responses=problems(400, 409, 413))
     def report(run_id: Identifier, run: Reported, store: TenantStore, who: Reporter, access: Accesses) -> Run:
         """Take what a run says of itself; what it said before is replaced."""
         if run.id != run_id:
-            raise HTTPException(422, f"The run calls itself {run.id!r}: put it to the path of that id.")
+            raise HTTPException(409, f"The run calls itself {run.id!r}: put it to the path of that id.")
         store.save_run(run)
         if run.seen_at == run.started_at:
             access.audit.note(who, "report", f"run {run_id}")

@@ -21,8 +21,9 @@ from autoprec_service.web.parameters import (
 )
 from autoprec_service.web.problem import problems
 from autoprec_service.web.receipts import Stored
+from autoprec_service.web.recorded import RecordedStudy
 
-Studies = Annotated[list[Study], Body(min_length=1, max_length=LONGEST_BATCH, openapi_examples=shown([STUDY]))]
+Studies = Annotated[list[RecordedStudy], Body(min_length=1, max_length=LONGEST_BATCH, openapi_examples=shown([STUDY]))]
 
 
 def study_routes() -> APIRouter:

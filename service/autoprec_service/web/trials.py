@@ -21,8 +21,9 @@ from autoprec_service.web.parameters import (
 )
 from autoprec_service.web.problem import problems
 from autoprec_service.web.receipts import Stored
+from autoprec_service.web.recorded import RecordedTrial
 
-Trials = Annotated[list[Trial], Body(min_length=1, max_length=LONGEST_BATCH, openapi_examples=shown([TRIAL]))]
+Trials = Annotated[list[RecordedTrial], Body(min_length=1, max_length=LONGEST_BATCH, openapi_examples=shown([TRIAL]))]
 
 
 def trial_routes() -> APIRouter:

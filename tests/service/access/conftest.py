@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy.engine import URL
 
 from autoprec_service.access import Access, open_access
 from autoprec_service.store import open_store
@@ -30,8 +29,7 @@ def clock() -> Clock:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
-        url: URL = request.getfixturevalue("postgresql")
-        return url.render_as_string(hide_password=False)
+        return str(request.getfixturevalue("postgresql").render_as_string(hide_password=False))
     return str(tmp_path / "store.db")
 
 

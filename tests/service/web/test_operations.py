@@ -145,7 +145,7 @@ def test_a_defect_is_a_problem_that_names_the_request_and_not_the_defect(db: str
 
 def record(**fields: Any) -> logging.LogRecord:
     made = logging.LogRecord(REQUESTS, logging.INFO, __file__, 1, "request %s", ("done",), None)
-    made.fields = fields
+    made.__dict__["fields"] = fields
     return made
 
 
