@@ -56,6 +56,8 @@ def run_command(
     \b
     autoprec run train.py --precision bf16-mixed --epochs 3
     autoprec run --workload train.py:workload train.py --precision auto
+
+    Where the script is not started, the exit codes are those of `autoprec suggest`.
     """  # noqa: D301 (\b is click's mark for lines to be left as they are)
     given, rest = _split(arguments)
     precision = given.get("--precision", precision)

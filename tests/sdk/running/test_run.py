@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -54,10 +55,23 @@ except KeyboardInterrupt:
 """
 
 
+COUNTING = """
+import signal
+
+seen = []
+signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+print("ready")
+input()
+print(len(seen), "interrupts")
+raise SystemExit(4)
+"""
+
+
 @pytest.fixture
 def scripts(tmp_path: Path) -> Path:
     (tmp_path / "train.py").write_text(SCRIPT)
     (tmp_path / "signals.py").write_text(SIGNALS)
+    (tmp_path / "counting.py").write_text(COUNTING)
     (tmp_path / "careless.py").write_text("print('done')")
     (tmp_path / "killed.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     return tmp_path
@@ -215,3 +229,26 @@ def test_signals_are_passed_on(started: subprocess.Popen[str], number: signal.Si
     started.send_signal(number)
     out, _ = started.communicate()
     assert (f"{number.name}\n", code) == (out, started.returncode)
+
+
+def test_a_terminals_ctrl_c_reaches_the_script_once(scripts: Path, command: list[str]) -> None:
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(scripts)
+        os.execv(command[0], [*command, "run", "--quiet", "--precision", "32-true", "counting.py"])  # noqa: S606
+    read_until(terminal, b"ready")
+    os.write(terminal, b"\x03")
+    read_until(terminal, b"^C")
+    os.write(terminal, b"go on\n")
+    shown = read_until(terminal, b"interrupts")
+    _, status = os.waitpid(process, 0)
+    os.close(terminal)
+    assert (4, True) == (os.waitstatus_to_exitcode(status), "1 interrupts" in shown)
+
+
+def read_until(terminal: int, wanted: bytes) -> str:
+    """Return what was shown up to `wanted`."""
+    shown = b""
+    while wanted not in shown:
+        shown += os.read(terminal, 4096)
+    return shown.decode()
