@@ -1,6 +1,7 @@
 """`suggest()`: from a model to a precision string with its proof."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -180,9 +181,10 @@ def _conduct_linked(
 
     with linked(address, store) as link:
         outcome = conduct(question, link.ledger, preference, progress=progress, fresh=fresh, elsewhere=link.ask)
-        if not outcome.interrupted:
-            link.report_known(outcome)
-            link.report_model(outcome, lambda: description_of(question))
+        link.report_known(outcome)
+        with suppress(KeyboardInterrupt):  # the answer is there; whoever is in a hurry gets it now
+            if not outcome.interrupted:
+                link.report_model(outcome, lambda: description_of(question))
         return outcome, address.url if link.answered else None
 
 

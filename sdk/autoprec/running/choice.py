@@ -13,6 +13,8 @@ from autoprec_service.policy import recommend
 from autoprec_service.recommendation import Recommendation
 from autoprec_service.store import Store
 
+_TIMEOUT_SECONDS = 5.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
@@ -92,8 +94,9 @@ def _measured(fingerprint: str, key: str, store: Store) -> Recommendation | None
 
 
 def _advised(fingerprint: str, key: str, profile: HardwareProfile, address: Address) -> Recommendation:
-    from autoprec.client.blocking import Client  # noqa: PLC0415 (HTTP is loaded where a service is asked)
+    from autoprec.client.attempts import Patience  # noqa: PLC0415 (HTTP is loaded where a service is asked)
+    from autoprec.client.blocking import Client  # noqa: PLC0415
     from autoprec_service.advice.question import Question  # noqa: PLC0415
 
-    with Client(address.url, address.token) as client:
+    with Client(address.url, address.token, timeout=_TIMEOUT_SECONDS, patience=Patience(retries=1)) as client:
         return client.recommend(Question(model_fingerprint=fingerprint, profile=profile, hardware_key=key))
