@@ -18,7 +18,8 @@ FROM python:3.11.13-slim-bookworm
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin autoprec \
     && install --directory --owner=autoprec --group=autoprec --mode=0700 /var/lib/autoprec
 COPY --from=build /opt/autoprec /opt/autoprec
-ENV AUTOPREC_DB=/var/lib/autoprec/autoprec.db AUTOPREC_HOST=0.0.0.0 AUTOPREC_PORT=8321 AUTOPREC_LOG_FORMAT=json \
+# The store is a file below XDG_DATA_HOME, unless AUTOPREC_DB or the file of AUTOPREC_CONFIG names a database.
+ENV XDG_DATA_HOME=/var/lib AUTOPREC_HOST=0.0.0.0 AUTOPREC_PORT=8321 AUTOPREC_LOG_FORMAT=json \
     PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001
 VOLUME /var/lib/autoprec
