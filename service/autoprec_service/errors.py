@@ -3,6 +3,8 @@
 ServiceError
 ├── PolicyError                 trials that cannot be judged together
 ├── ExchangeError               a file of records that cannot be opened
+├── SettingsError               the service cannot run as it is told
+├── AccessError                 a token that cannot be made or found
 └── StoreError                  the store cannot be opened, read or written
     ├── StoreConflictError      a record contradicts what is stored
     └── StoreTooNewError        the store was written by a newer autoprec
@@ -19,6 +21,14 @@ class PolicyError(ServiceError, ValueError):
 
 class ExchangeError(ServiceError):
     """A file of exported records cannot be opened; the message says which and why."""
+
+
+class SettingsError(ServiceError, ValueError):
+    """The service cannot run as it is told; the message says which setting is wrong and what is allowed."""
+
+
+class AccessError(ServiceError, ValueError):
+    """A token cannot be made as asked, or there is none of this id."""
 
 
 class StoreError(ServiceError):

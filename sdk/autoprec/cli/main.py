@@ -36,6 +36,7 @@ _COMMANDS = {
     "export": _Command("autoprec.cli.exchange", "Write stored studies and trials to a file."),
     "import": _Command("autoprec.cli.exchange", "Add the studies and trials of an exported file."),
     "serve": _Command("autoprec.cli.serve", "Answer over HTTP from the trials stored here."),
+    "token": _Command("autoprec.cli.token", "Make, list and revoke the tokens of a service."),
     "agent": _Command("autoprec.cli.agent", "Report this machine to a service, at an interval."),
 }
 

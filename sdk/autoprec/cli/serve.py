@@ -1,47 +1,47 @@
 """`autoprec serve`: answer over HTTP from what is stored here."""
 
-import os
+from pathlib import Path
+from typing import Any
 
 import click
 
 from autoprec.cli import options
-from autoprec_service.store import open_store
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("serve")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Other than loopback needs a token.")
-@click.option("--port", default=8321, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--host", help="Other than loopback needs a token. Default: 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Default: 8321.")
 @click.option(
     "--token",
     "given",
     multiple=True,
     help="Answer only those who show it; may be repeated. Other users of this machine can see it: set AUTOPREC_TOKENS "
-    "to one or several, separated by commas, instead.",
+    "to one or several, separated by commas, or make stored ones with `autoprec token create`.",
 )
+@click.option("--tls-certificate", type=_FILE, help="A PEM file; with --tls-key the service speaks HTTPS alone.")
+@click.option("--tls-key", type=_FILE, help="The key of the certificate.")
 @options.store
-def serve_command(*, host: str, port: int, given: tuple[str, ...], store: str | None) -> None:
-    """Answer POST /recommend, GET /trials and /nodes from the store, and take the reports of agents."""
-    tokens = _tokens(given)
-    if host not in _LOOPBACK and not tokens:
-        raise click.UsageError(
-            f"On {host} anyone who reaches this machine could ask and report. Give --token or AUTOPREC_TOKENS, or stay "
-            f"on one of {', '.join(_LOOPBACK)}.",
-        )
-    try:
-        import uvicorn  # noqa: PLC0415 (an extra that only this command needs)
+def serve_command(*, given: tuple[str, ...], store: str | None, **settings: Any) -> None:
+    """Answer POST /recommend and the other routes from the store, and take what others report.
 
+    What is not given is read from the environment (AUTOPREC_HOST and so on) and from the TOML file that AUTOPREC_CONFIG
+    names: docs/service.md lists it all.
+    """
+    if not all(each.strip() for each in given):
+        raise click.UsageError("An empty token would admit nobody: leave --token out, or give one.")
+    try:
+        from autoprec_service.access import open_access  # noqa: PLC0415 (an extra that only this command needs)
+        from autoprec_service.access.exposure import check_exposure  # noqa: PLC0415
+        from autoprec_service.settings import load_settings  # noqa: PLC0415
+        from autoprec_service.store import open_store  # noqa: PLC0415
         from autoprec_service.web.app import create_app  # noqa: PLC0415
+        from autoprec_service.web.server import serve  # noqa: PLC0415
     except ImportError as error:
         raise click.UsageError(f"The service needs {error.name}: pip install 'autoprec[service]'") from error
-    with open_store(store) as opened:
-        uvicorn.run(create_app(opened, tokens=tokens), host=host, port=port)
-
-
-def _tokens(given: tuple[str, ...]) -> list[str]:
-    listed = os.environ.get("AUTOPREC_TOKENS", "").split(",")
-    tokens = [each.strip() for each in given or listed]
-    if given and not all(tokens):
-        raise click.UsageError("An empty token would admit nobody: leave --token out, or give one.")
-    return [each for each in tokens if each]
+    chosen = load_settings(db=store, tokens=given or None, **settings)
+    # Before anything listens: what cannot work is told in one line, and not as the failure of a server.
+    with open_store(chosen.db), open_access(chosen.db) as access:
+        check_exposure(chosen, access.tokens)
+    serve(create_app(chosen), chosen)

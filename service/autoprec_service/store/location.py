@@ -23,8 +23,16 @@ def open_store(where: str | Path | None = None) -> Store:
         StoreError: The place cannot be used; the message says why and what to do.
         StoreTooNewError: The store was written by a newer autoprec; it is left untouched.
     """
-    chosen = where or os.environ.get(ENVIRONMENT_VARIABLE) or default_path()
-    return SqlStore(_url(chosen))
+    return SqlStore(place_url(where))
+
+
+def place_url(where: str | Path | None = None) -> URL:
+    """Return the URL of the store at a path or URL, or of the one that `open_store` opens without it.
+
+    Raises:
+        StoreError: It is no URL.
+    """
+    return _url(where or os.environ.get(ENVIRONMENT_VARIABLE) or default_path())
 
 
 def default_path() -> Path:

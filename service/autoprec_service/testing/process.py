@@ -1,5 +1,6 @@
 """A service in a process of its own, to be killed."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,27 +10,23 @@ from typing import Self
 
 _PROGRAM = """
 import sys
-import uvicorn
-from autoprec_service.store import open_store
+from autoprec_service.settings import load_settings
 from autoprec_service.web.app import create_app
+from autoprec_service.web.server import serve
 
-class Server(uvicorn.Server):
-    async def startup(self, sockets=None):
-        await super().startup(sockets)
-        print(self.servers[0].sockets[0].getsockname()[1], flush=True)
-
-store, port, *tokens = sys.argv[1:]
-with open_store(store) as opened:
-    Server(uvicorn.Config(create_app(opened, tokens=tokens), port=int(port), log_level="warning")).run()
+settings = load_settings(db=sys.argv[1], port=int(sys.argv[2]), log_level="warning")
+serve(create_app(settings), settings, started=lambda port: print(port, flush=True))
 """
 
 
 class ServiceProcess:
     """A real service on loopback over the store at a path. It comes back at the port that it had first."""
 
-    def __init__(self, store: Path, *, tokens: Sequence[str] = ()) -> None:
+    def __init__(self, store: Path | str, *, tokens: Sequence[str] = (), **settings: str | float) -> None:
+        """Start it; `settings` are fields of `Settings`."""
         self._store = store
-        self._tokens = tokens
+        told = {**settings, "tokens": ",".join(tokens)}
+        self._environment = {f"AUTOPREC_{name.upper()}": str(value) for name, value in told.items()}
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
         self.start()
@@ -41,13 +38,30 @@ class ServiceProcess:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = [sys.executable, "-c", _PROGRAM, str(self._store), str(self._port), *self._tokens]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 (ourselves)
+        command = [sys.executable, "-c", _PROGRAM, str(self._store), str(self._port)]
+        environment = os.environ | self._environment
+        self._process = subprocess.Popen(  # noqa: S603 (ourselves)
+            command, stdout=subprocess.PIPE, text=True, env=environment
+        )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"The service ended with exit code {self._process.wait()} before it answered.")
         self._port = int(line)
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None, "the service does not run"
+        return self._process.pid
+
+    def terminate(self) -> int:
+        """Ask it to end, wait until it has, and return its exit code."""
+        assert self._process is not None, "the service does not run"
+        with self._process as process:
+            process.terminate()
+        self._process = None
+        return process.returncode
 
     def kill(self) -> None:
         """End it as a power cut would: no handler runs."""

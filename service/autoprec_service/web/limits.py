@@ -1,14 +1,21 @@
-"""How much a client may send at once."""
+"""How much clients may send at once."""
 
 from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from autoprec_service.web.problem import Problem, problem_response
+from autoprec_service.web.problem import problem_of
+
+_BODIES_IN_MEMORY = 8
+"""How many of the largest bodies may be on their way at the same time, those of all clients together."""
 
 
 class _TooLargeError(Exception):
     """A body went on beyond the limit."""
+
+
+class _TooManyError(Exception):
+    """All bodies together went on beyond what fits into memory."""
 
 
 class BodyLimit:
@@ -16,59 +23,74 @@ class BodyLimit:
 
     Args:
         app: The application behind.
-        limits: Bytes that a body may have, by the beginning of the path; other paths have no limit here.
+        largest: Bytes that a body may have.
+        limits: The same for some paths, by their beginning.
     """
 
-    def __init__(self, app: ASGIApp, *, limits: Mapping[str, int]) -> None:
+    def __init__(self, app: ASGIApp, *, largest: int, limits: Mapping[str, int]) -> None:
         self._app = app
+        self._largest = largest
         self._limits = limits
+        self._held = 0
+        self._most_held = largest * _BODIES_IN_MEMORY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, unless its body is too large."""
-        limit = self._limit(scope)
-        if limit is None:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._limit(scope["path"])
         length = dict(scope["headers"]).get(b"content-length", b"0")
-        if length.isdigit() and int(length) > limit:
+        if not length.isdigit() or len(length) > len(str(limit)) or int(length) > limit:
             await _refuse(limit, scope, receive, send)
             return
         await self._watched(limit, scope, receive, send)
 
-    def _limit(self, scope: Scope) -> int | None:
-        if scope["type"] != "http":
-            return None
-        return next((limit for begin, limit in self._limits.items() if scope["path"].startswith(begin)), None)
+    def _limit(self, path: str) -> int:
+        found = (limit for begin, limit in self._limits.items() if path.startswith(begin))
+        return min(next(found, self._largest), self._largest)
 
     async def _watched(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
-        received, exceeded, answered = 0, False, False
+        received, answered = 0, False
+        refused: Exception | None = None
 
         async def counting_receive() -> Message:
-            nonlocal received, exceeded
+            nonlocal received, refused
             message = await receive()
-            received += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            received += size
+            self._held += size
             if received > limit:
-                exceeded = True
-                raise _TooLargeError
+                refused = _TooLargeError()
+            elif self._held > self._most_held:
+                refused = _TooManyError()
+            if refused is not None:
+                raise refused
             return message
 
         async def watching_send(message: Message) -> None:
             nonlocal answered
-            if exceeded:
+            if refused is not None and not answered:
                 return  # whatever the application makes of the error, the answer is ours
             answered = True
             await send(message)
 
         try:
             await self._app(scope, counting_receive, watching_send)
-        except _TooLargeError:
+        except (_TooLargeError, _TooManyError):
             if answered:
                 raise
-        if exceeded and not answered:
-            await _refuse(limit, scope, receive, send)
+        finally:
+            self._held -= received
+        if refused is not None and not answered:
+            await (_refuse(limit, scope, receive, send) if received > limit else _put_off(scope, receive, send))
 
 
 async def _refuse(limit: int, scope: Scope, receive: Receive, send: Send) -> None:
     detail = f"The body is larger than the {limit} bytes that are taken here. Send less at once."
-    response = problem_response(Problem(title="Body too large", status=413, detail=detail), {"Connection": "close"})
-    await response(scope, receive, send)
+    await problem_of(413, detail, {"Connection": "close"})(scope, receive, send)
+
+
+async def _put_off(scope: Scope, receive: Receive, send: Send) -> None:
+    detail = "Too much is being sent at the same time. Send it again later."
+    await problem_of(503, detail, {"Connection": "close", "Retry-After": "1"})(scope, receive, send)

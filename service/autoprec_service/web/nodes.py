@@ -4,20 +4,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import APIRouter, HTTPException, Path
 
 from autoprec_probe.agent.report import NODE_NAME, Receipt, Report, ReportBatch
 from autoprec_service.fleet import Node
 from autoprec_service.store import Store
 from autoprec_service.store.contract import ReportKind
-from autoprec_service.web.problem import Problem
-
-_LONGEST_PAGE = 1000
-_STALE_INTERVALS = 3
-_SHORTEST_STALE_SECONDS = 60.0
+from autoprec_service.web.node_state import State, quiet_seconds, state_of
+from autoprec_service.web.parameters import Accesses, After, Counted, Limit, Reader, Reporter, TenantStore, routes
+from autoprec_service.web.problem import problems
 
 NodeName = Annotated[str, Path(pattern=NODE_NAME, description="A host name or the name of a Kubernetes node.")]
-Limit = Annotated[int, Query(ge=1, le=_LONGEST_PAGE)]
 
 
 class NodeState(Node):
@@ -25,19 +22,26 @@ class NodeState(Node):
 
     hardware_key: str | None = None
     seconds_since_seen: float
+    state: State
+    """`stale` after three silent intervals of its agent, and a minute at least; `lost` after twenty times that."""
     stale: bool
-    """Whether nothing was heard for three intervals of its agent, and for a minute."""
+    """Whether it is not online."""
 
 
-def node_routes(store: Store, clock: Callable[[], datetime] | None = None) -> APIRouter:
-    """Return the routes of the machines in a store; `clock` tells the time, UTC by default."""
+def node_routes(clock: Callable[[], datetime] | None = None) -> APIRouter:
+    """Return the routes of machines; `clock` tells the time, UTC by default."""
     now = clock or (lambda: datetime.now(UTC))
-    routes = APIRouter(tags=["nodes"])
+    found = routes("nodes")
 
-    @routes.put("/nodes/{name}", responses=_problems(413, 422))
-    def report(name: NodeName, batch: ReportBatch) -> Receipt:
+    @found.put("/nodes/{name}", operation_id="reportNode", responses=problems(400, 413))
+    def report(
+        *, name: NodeName, batch: ReportBatch, store: TenantStore, who: Reporter, access: Accesses, metrics: Counted
+    ) -> Receipt:
         """Take reports of one machine. Sending them again does no harm: each has an id and counts once."""
         stored = store.add_reports(name, batch.reports, sent_at=batch.sent_at, received_at=now())
+        metrics.reports.inc(stored)
+        if stored and any(each.profile is not None for each in batch.reports):  # live values alone would flood the log
+            access.audit.note(who, "report", f"node {name}", stored=stored)
         node = store.node(name)
         return Receipt(
             stored=stored,
@@ -45,25 +49,31 @@ def node_routes(store: Store, clock: Callable[[], datetime] | None = None) -> AP
             profile_wanted=node is None or node.profile is None,
         )
 
-    @routes.get("/nodes")
-    def nodes(after: str | None = None, limit: Limit = 100) -> list[NodeState]:
+    @found.get("/nodes", operation_id="listNodes")
+    def nodes(store: TenantStore, _: Reader, after: After = None, limit: Limit = 100) -> list[NodeState]:
         """List the machines that report, by name, one page at a time."""
         moment = now()
         return [_state(each, moment) for each in store.nodes(limit=limit, after=after)]
 
-    @routes.get("/nodes/{name}", responses=_problems(404))
-    def node(name: NodeName) -> NodeState:
+    @found.get("/nodes/{name}", operation_id="getNode", responses=problems(404))
+    def node(name: NodeName, store: TenantStore, _: Reader) -> NodeState:
         """Return what is known of one machine."""
         return _state(_known(store, name), now())
 
-    @routes.get("/nodes/{name}/reports", responses=_problems(404))
+    @found.get("/nodes/{name}/reports", operation_id="listNodeReports", responses=problems(404))
     def reports(
-        name: NodeName, kind: ReportKind | None = None, after: str | None = None, limit: Limit = 100
+        *,
+        name: NodeName,
+        store: TenantStore,
+        _: Reader,
+        kind: ReportKind | None = None,
+        after: After = None,
+        limit: Limit = 100,
     ) -> list[Report]:
         """List kept reports of one machine as they arrived: with `kind=profile` the history of what it was."""
         return store.reports(_known(store, name).name, kind=kind, after=after, limit=limit)
 
-    return routes
+    return found
 
 
 def _known(store: Store, name: str) -> Node:
@@ -74,14 +84,11 @@ def _known(store: Store, name: str) -> Node:
 
 
 def _state(node: Node, moment: datetime) -> NodeState:
-    quiet = max(0.0, (moment - node.last_seen_at).total_seconds())
+    state = state_of(node, moment)
     return NodeState(
         **dict(node),
         hardware_key=None if node.profile is None else node.profile.key,
-        seconds_since_seen=quiet,
-        stale=quiet > max(_SHORTEST_STALE_SECONDS, _STALE_INTERVALS * node.interval_seconds),
+        seconds_since_seen=quiet_seconds(node, moment),
+        state=state,
+        stale=state != "online",
     )
-
-
-def _problems(*statuses: int) -> dict[int | str, dict[str, type[Problem]]]:
-    return {status: {"model": Problem} for status in statuses}

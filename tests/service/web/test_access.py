@@ -1,19 +1,17 @@
 """Tokens that the service was started with."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
-from autoprec_service.store import open_store
+from autoprec_service.settings import Settings
 from autoprec_service.web.app import create_app
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
-    with open_store(tmp_path / "trials.db") as store, TestClient(create_app(store, tokens=["one", "two"])) as opened:
-        yield opened
+def app(db: str) -> FastAPI:
+    return create_app(Settings(db=db, tokens=(SecretStr("one"), SecretStr("two"))))
 
 
 def asked(client: TestClient, header: str | None) -> int:

@@ -1,24 +1,8 @@
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from autoprec_service.store import Store, open_store
+from autoprec_service.store import Store
 from autoprec_service.testing import make_study, make_trial
-from autoprec_service.web.app import create_app
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "trials.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-def client(store: Store) -> Iterator[TestClient]:
-    with TestClient(create_app(store)) as opened:
-        yield opened
 
 
 def fill(store: Store) -> dict[str, str]:
@@ -71,6 +55,6 @@ def test_one_trial_is_found_by_its_id(client: TestClient, store: Store) -> None:
     assert 404 == client.get("/trials/none").status_code
 
 
-def test_a_closed_store_is_a_problem_of_the_service(client: TestClient, store: Store) -> None:
-    store.close()
+def test_a_closed_store_is_a_problem_of_the_service(client: TestClient, app: FastAPI) -> None:
+    app.state.store.close()
     assert 503 == client.get("/trials").status_code

@@ -1,33 +1,19 @@
 """The machines over HTTP."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from autoprec_probe.agent.report import LARGEST_BODY_BYTES, LONGEST_BATCH, Report, ReportBatch
-from autoprec_service.store import Store, open_store
+from autoprec_service.store import Store
 from autoprec_service.testing import PROFILE, make_report
 from autoprec_service.testing.factories import STARTED_AT
-from autoprec_service.web.app import create_app
 
 PROBLEM = "application/problem+json"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "trials.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-def client(store: Store) -> Iterator[TestClient]:
-    with TestClient(create_app(store), raise_server_exceptions=False) as opened:
-        yield opened
 
 
 def batch(*reports: Report) -> dict[str, Any]:
@@ -151,6 +137,6 @@ def test_the_largest_body_is_taken(client: TestClient, *, chunked: bool) -> None
     assert 200 == client.put("/nodes/n", content=content, headers={"Content-Type": "application/json"}).status_code
 
 
-def test_a_store_that_is_away_is_a_problem_of_the_service(client: TestClient, store: Store) -> None:
-    store.close()
+def test_a_store_that_is_away_is_a_problem_of_the_service(client: TestClient, app: FastAPI) -> None:
+    app.state.store.close()
     assert 503 == client.put("/nodes/n", json=batch(make_report(1))).status_code

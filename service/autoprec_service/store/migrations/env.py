@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import autoprec_service.access.tables  # noqa: F401 (its tables belong to the same database)
 from autoprec_service.store.tables import Base
 
 context.configure(

@@ -1,0 +1,51 @@
+"""JSON as RFC 8259 has it: no NaN, no Infinity, no NUL, no nesting without end."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import HTTPException, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
+from pydantic_core import from_json
+
+from autoprec_service.web.purity import check_no_nul
+
+_SMALL_BYTES = 64 * 1024
+
+
+class StrictRequest(Request):
+    """A request whose JSON is read strictly, and beside the others where it is long."""
+
+    async def json(self) -> Any:
+        """Return the body.
+
+        Raises:
+            HTTPException: It is not JSON (400), or holds what cannot be stored (422).
+        """
+        body = await self.body()
+        return _parsed(body) if len(body) <= _SMALL_BYTES else await run_in_threadpool(_parsed, body)
+
+
+class StrictRoute(APIRoute):
+    """A route that reads JSON strictly."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        answer = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            return await answer(StrictRequest(request.scope, request.receive))
+
+        return strictly
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise HTTPException(400, f"The body is not JSON: {error}.") from error
+    try:
+        check_no_nul(body)
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from error
+    return value
