@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from autoprec_runner.doctor.traits import WorkloadTraits
 from autoprec_runner.prediction.cost import WorkloadCost
 from autoprec_runner.trial import Mode
 
@@ -21,3 +22,5 @@ class ModelDescription(BaseModel):
     """How many layers there are of each class."""
     cost: WorkloadCost | None = None
     """What a step does in each precision; None where it could not be followed."""
+    traits: WorkloadTraits | None = None
+    """Its linear layers by shape, its optimizer and the size of its weights; None where they were not looked at."""

@@ -10,10 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from autoprec.describing import describe
     from autoprec.exports import ExportError
     from autoprec.recommendation import Recommendation
     from autoprec.suggestion import suggest
     from autoprec_probe import Candidate, HardwareProfile, UnknownPrecisionError, probe
+    from autoprec_runner.description import ModelDescription
     from autoprec_runner.engine import Engine
     from autoprec_runner.errors import StudyError, WorkloadError
     from autoprec_runner.study import Study
@@ -28,6 +30,7 @@ __all__ = [
     "Engine",
     "ExportError",
     "HardwareProfile",
+    "ModelDescription",
     "Recommendation",
     "StoreError",
     "Study",
@@ -36,6 +39,7 @@ __all__ = [
     "UnknownPrecisionError",
     "Workload",
     "WorkloadError",
+    "describe",
     "probe",
     "suggest",
 ]
@@ -46,6 +50,7 @@ _HOME = {
     "Engine": "autoprec_runner.engine",
     "ExportError": "autoprec.exports",
     "HardwareProfile": "autoprec_probe",
+    "ModelDescription": "autoprec_runner.description",
     "Recommendation": "autoprec.recommendation",
     "StoreError": "autoprec_service.errors",
     "Study": "autoprec_runner.study",
@@ -54,6 +59,7 @@ _HOME = {
     "UnknownPrecisionError": "autoprec_probe",
     "Workload": "autoprec_runner.workload.workload",
     "WorkloadError": "autoprec_runner.errors",
+    "describe": "autoprec.describing",
     "probe": "autoprec_probe",
     "suggest": "autoprec.suggestion",
 }

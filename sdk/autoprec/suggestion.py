@@ -15,6 +15,7 @@ from autoprec.arguments import (
     chosen_candidates,
     chosen_device,
 )
+from autoprec.given import source_of, workload_of
 from autoprec.machine import this_machine
 from autoprec.prediction import predicted
 from autoprec.progress import choose_progress
@@ -22,20 +23,18 @@ from autoprec.recommendation import Recommendation
 from autoprec.sizes import parse_bytes
 from autoprec_probe import Candidate
 from autoprec_probe.candidate import Device, Strategy
-from autoprec_runner.errors import StudyError
 from autoprec_runner.search.conduct import Outcome, conduct
 from autoprec_runner.search.question import Question
 from autoprec_runner.strategy.registry import STRATEGIES
 from autoprec_runner.study import Constraints
 from autoprec_runner.trial import Mode, Objective
-from autoprec_runner.workload.factory import FactorySource
-from autoprec_runner.workload.pickled import pickle_workload
-from autoprec_runner.workload.workload import Workload
 from autoprec_service.policy import preference, recommend
 from autoprec_service.store import Store, open_store
 
 if TYPE_CHECKING:
     import torch
+
+    from autoprec_runner.workload.workload import Workload
 
 
 def suggest(
@@ -117,13 +116,13 @@ def suggest(
     check_seed(seed)
     tried = chosen_candidates(candidates, strategy)
     max_bytes = None if max_memory is None else parse_bytes(max_memory)
-    workload = _workload(model, mode, batch=batch, loss=loss, optimizer=optimizer, metric=metric)
+    workload = workload_of(model, mode, batch=batch, loss=loss, optimizer=optimizer, metric=metric)
     constraints = Constraints(max_memory_bytes=max_bytes, tolerance=tolerance)
     if hardware is not None:
         check_predictable(strategy, compile=compile, batch_size=batch_size)
         with TemporaryDirectory(prefix="autoprec-") as folder:
             return predicted(
-                _source(workload, Path(folder)),
+                source_of(workload, Path(folder)),
                 hardware,
                 mode=mode,
                 objective=objective,
@@ -138,7 +137,7 @@ def suggest(
     try:
         with TemporaryDirectory(prefix="autoprec-") as folder:
             question = Question(
-                source=_source(workload, Path(folder)),
+                source=source_of(workload, Path(folder)),
                 profile=profile,
                 device=chosen,
                 mode=mode,
@@ -172,20 +171,3 @@ def recommendation(outcome: Outcome, device: Device) -> Recommendation:
         remembered=outcome.remembered,
         device=device,
     )
-
-
-def _source(given: Workload | str, folder: Path) -> str:
-    """Return where the children find the workload: at its factory, or in a file written here."""
-    if isinstance(given, str):
-        return FactorySource(given).to_json()
-    return pickle_workload(given, folder / "workload.pkl").to_json()
-
-
-def _workload(model: Any, mode: Mode | None, **parts: Any) -> Workload | str:
-    """Return the workload that the arguments describe, or the reference of its factory."""
-    if not isinstance(model, str | Workload):
-        return Workload(model=model, mode=mode, **parts)
-    if extra := [name for name, value in parts.items() if value is not None]:
-        given = f"the factory {model!r}: let it return" if isinstance(model, str) else "a Workload: set"
-        raise StudyError(f"{', '.join(extra)} cannot be given beside {given} them in an autoprec.Workload.")
-    return model

@@ -2,6 +2,7 @@
 
 ServiceError
 ├── PolicyError                 trials that cannot be judged together
+├── ExportError                 a framework cannot express a candidate
 ├── ExchangeError               a file of records that cannot be opened
 ├── SettingsError               the service cannot run as it is told
 ├── AccessError                 a token that cannot be made or found
@@ -17,6 +18,10 @@ class ServiceError(Exception):
 
 class PolicyError(ServiceError, ValueError):
     """Trials of different workloads, machines or strategies, which cannot be judged together."""
+
+
+class ExportError(ServiceError, ValueError):
+    """A framework cannot express the recommended precision; the message says what to do instead."""
 
 
 class ExchangeError(ServiceError):

@@ -11,6 +11,8 @@ from typing import Any, Self
 import psutil
 
 from autoprec_probe.candidate import Device
+from autoprec_runner.description import ModelDescription
+from autoprec_runner.doctor.traits import WorkloadTraits
 from autoprec_runner.errors import WorkloadError
 from autoprec_runner.isolation.child import ChildError, ChildProcess
 from autoprec_runner.isolation.forkserver import ForkServer
@@ -49,7 +51,43 @@ def workload_cost(
         WorkloadError: The user's model, batch, loss or factory does not make a step.
         ChildError: The child ended, or took too long, before the workload was loaded.
     """
-    arguments = {
+    arguments = _arguments(server, source, device=device, mode=mode, seed=seed)
+    with _Followed(server, arguments, time.monotonic() + budget_seconds) as followed:
+        return followed.cost(precisions)
+
+
+def model_description(
+    server: ForkServer,
+    source: str,
+    precisions: Sequence[str],
+    *,
+    device: Device,
+    mode: Mode | None = None,
+    seed: int = 0,
+    budget_seconds: float = 60.0,
+) -> ModelDescription:
+    """Return a workload in figures: its cost, its layers and its traits. Arguments and errors: `workload_cost`.
+
+    Where the layers cannot be looked at, there are none in it and no traits; where no step can be followed, no cost.
+    """
+    arguments = _arguments(server, source, device=device, mode=mode, seed=seed)
+    with _Followed(server, arguments, time.monotonic() + budget_seconds) as followed:
+        cost = followed.cost(precisions)
+        seen = followed.look()
+    return ModelDescription(
+        model_fingerprint=cost.model_fingerprint,
+        workload_key=cost.workload_key,
+        name=cost.name,
+        mode=cost.mode,
+        parameters=cost.parameters,
+        layers=seen.get("layers", {}),
+        cost=cost if cost.steps else None,
+        traits=WorkloadTraits.model_validate(seen["traits"]) if "traits" in seen else None,
+    )
+
+
+def _arguments(server: ForkServer, source: str, *, device: Device, mode: Mode | None, seed: int) -> dict[str, Any]:
+    return {
         "source": source,
         "mode": mode,
         "seed": seed,
@@ -58,8 +96,6 @@ def workload_cost(
         "temporary": str(server.folder / uuid.uuid4().hex),
         "device": device,
     }
-    with _Followed(server, arguments, time.monotonic() + budget_seconds) as followed:
-        return followed.cost(precisions)
 
 
 class _Followed:
@@ -83,6 +119,13 @@ class _Followed:
         return WorkloadCost.model_validate(
             {**described, "steps": tuple(steps), "unpredictable": unpredictable},
         )
+
+    def look(self) -> dict[str, Any]:
+        try:
+            return self._ask({"op": "look"})
+        except ChildError as error:
+            self._close()
+            return {"error": str(error)}
 
     def _follow(self, precision: str) -> dict[str, Any]:
         if time.monotonic() >= self._deadline:

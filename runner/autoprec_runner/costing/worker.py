@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from autoprec_runner.costing.layers import layer_counts
 from autoprec_runner.costing.skeleton import nbytes, tensors
 from autoprec_runner.costing.step import step_cost
+from autoprec_runner.doctor.gather import gather_traits
 from autoprec_runner.errors import WorkloadError
 from autoprec_runner.isolation.limits import limit_memory
 from autoprec_runner.trials.failure import shortened
@@ -37,6 +39,8 @@ def _answer(worker: "Worker", request: dict[str, Any]) -> dict[str, Any]:
     try:
         if request["op"] == "describe":
             return worker.describe()
+        if request["op"] == "look":
+            return worker.look()
         return worker.follow(request["precision"])
     except WorkloadError as error:
         return {"error": str(error), "kind": "workload"}
@@ -76,12 +80,20 @@ class Worker:
             "assumptions": list(task.assumptions),
         }
 
+    def look(self) -> dict[str, Any]:
+        """Return what the model is like: its layers by class, and its traits."""
+        task = self._resolved()
+        return {"layers": layer_counts(task.model), "traits": gather_traits(task).model_dump(mode="json")}
+
     def follow(self, precision: str) -> dict[str, Any]:
         """Return what a step does in a precision."""
+        return step_cost(self._resolved(), precision, device=self._arguments["device"]).model_dump(mode="json")
+
+    def _resolved(self) -> Task:
         if self._task is None:
             self.describe()
         assert self._task is not None, "describe() has resolved it"
-        return step_cost(self._task, precision, device=self._arguments["device"]).model_dump(mode="json")
+        return self._task
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
