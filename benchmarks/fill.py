@@ -48,10 +48,10 @@ class Batch:
     trials: list[Trial]
 
 
-def batches(trials: int, *, seed: int = 0) -> Iterator[Batch]:
-    """Yield as many trials as asked for, rounded up to whole models."""
+def batches(trials: int, *, seed: int = 0, after: int = 0) -> Iterator[Batch]:
+    """Yield as many trials as asked for, rounded up to whole models, without the first ones where they are there."""
     models = models_for(trials)
-    for start in range(0, models, _MODELS_AT_ONCE):
+    for start in range(models_for(after), models, _MODELS_AT_ONCE):
         some = [model(number, seed=seed) for number in range(start, min(start + _MODELS_AT_ONCE, models))]
         pairs = [pair for each in some for pair in studies_of(each, seed=seed)]
         yield Batch(
@@ -69,11 +69,14 @@ def write(store: Store, batch: Batch) -> None:
     store.add_trials(batch.trials)
 
 
-def fill(store: Store, trials: int, *, seed: int = 0, progress: bool = False) -> Filled:
-    """Store as many trials as asked for, rounded up to whole models, and return what that took."""
+def fill(store: Store, trials: int, *, seed: int = 0, after: int = 0, progress: bool = False) -> Filled:
+    """Store as many trials as asked for, rounded up to whole models, and return what that took.
+
+    The first ones are left out as far as `after` says that they are there.
+    """
     models = studies = written = 0
     begin, writing = time.perf_counter(), 0.0
-    for batch in batches(trials, seed=seed):
+    for batch in batches(trials, seed=seed, after=after):
         started = time.perf_counter()
         write(store, batch)
         writing += time.perf_counter() - started

@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import cycle
 from typing import Any
@@ -24,8 +24,10 @@ class Load:
 
     url: str
     path: str
-    bodies: Sequence[Mapping[str, Any]]
+    bodies: Sequence[Any]
     """They are asked in turn."""
+    once: bool = False
+    """Whether each is asked once, and all answers count; otherwise they are asked over and over for some seconds."""
     connections: int = 1
     seconds: float = 5.0
     marks: str = ""
@@ -84,9 +86,9 @@ class _Tally:
 
 
 async def _put(load: Load) -> Answers:
-    begin = time.perf_counter() + _WARM_UP_SHARE * load.seconds
-    end = begin + load.seconds
-    tally, questions = _Tally(begin), cycle(_requests(load))
+    begin = time.perf_counter() + (0.0 if load.once else _WARM_UP_SHARE * load.seconds)
+    end = float("inf") if load.once else begin + load.seconds
+    tally, questions = _Tally(begin), iter(_requests(load)) if load.once else cycle(_requests(load))
     await asyncio.gather(*(_converse(load, questions, tally, end) for _ in range(load.connections)))
     return Answers(
         seconds=tally.seconds,
@@ -109,8 +111,11 @@ async def _converse(load: Load, questions: Iterator[bytes], tally: _Tally, end: 
     address = urlsplit(load.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     marks = load.marks.encode()
-    while (asked := time.perf_counter()) < end:
-        writer.write(next(questions))
+    for question in questions:
+        asked = time.perf_counter()
+        if asked >= end:
+            break
+        writer.write(question)
         head = await reader.readuntil(b"\r\n\r\n")
         body = await reader.readexactly(_length(head))
         tally.add(asked, right=head.startswith(b"HTTP/1.1 200 ") and marks in body, told=head + body)

@@ -7,7 +7,7 @@ Which half precisions ruin a model is a trait of the model, so that what is true
 import hashlib
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -44,6 +44,7 @@ _FAMILIES = {
     "encoder": {"Linear": 6, "LayerNorm": 2, "GELU": 1},
     "cnn": {"Conv2d": 3, "BatchNorm2d": 3, "ReLU": 3},
     "mlp": {"Linear": 1, "ReLU": 1},
+    "lstm": {"LSTM": 1},
     "diffusion": {"Conv2d": 4, "GroupNorm": 3, "SiLU": 3, "Linear": 2},
 }
 _TRAINED_SHARE = 0.8
@@ -173,7 +174,10 @@ def machines() -> tuple[Machine, ...]:
 def model(number: int, *, seed: int = 0) -> Model:
     """Return the model with this number."""
     chance = _chance("model", seed, number)
-    family, parameters = chance.choice(list(_FAMILIES)), int(10 ** chance.uniform(5, 9.7))
+    family, parameters = (
+        chance.choice(["decoder", "encoder", "cnn", "mlp", "diffusion"]),
+        int(10 ** chance.uniform(5, 9.7)),
+    )
     mode: Mode = "train" if chance.random() < _TRAINED_SHARE else "inference"
     samples = chance.choice((256, 1024, 4096, 16384))
     return Model(
@@ -189,6 +193,23 @@ def model(number: int, *, seed: int = 0) -> Model:
         reached=_FASTEST_SHARE * chance.uniform(0.2, 1.0),
         ruined=frozenset(each for each, share in _RUINED.items() if mode == "train" and chance.random() < share),
     )
+
+
+def stranger(number: int, *, seed: int = 0) -> Model:
+    """Return a model that is like none of the others: tiny, shallow, and of layers that they have not."""
+    chance = _chance("stranger", seed, number)
+    known = model(number, seed=seed)
+    update = {
+        "fingerprint": _name("stranger", seed, number)[:16],
+        "workload_key": _name("strange workload", seed, number)[:16],
+        "name": f"lstm-{number}",
+        "family": "lstm",
+        "parameters": chance.randint(100, 900),
+        "depth": 1,
+        "samples": 8,
+        "activations_bytes": chance.randint(1000, 9000),
+    }
+    return replace(known, **update)
 
 
 def models_for(trials: int) -> int:
