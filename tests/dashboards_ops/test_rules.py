@@ -1,8 +1,10 @@
 """Prometheus' configuration and alert rules, as promtool sees them."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +34,7 @@ def test_the_rules_fire_when_they_should_and_not_otherwise(folder: Path) -> None
     assert 0 == done.returncode, done.stdout + done.stderr
 
 
-def rules(folder: Path) -> list[dict[str, object]]:
+def rules(folder: Path) -> list[dict[str, Any]]:
     groups = yaml.safe_load((folder / "prometheus" / "alerts.yml").read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
@@ -48,8 +50,12 @@ def test_every_rule_was_seen_to_fire_and_to_be_quiet(folder: Path) -> None:
 def test_every_rule_says_how_bad_it_is_and_what_to_do(folder: Path) -> None:
     for rule in rules(folder):
         labels, annotations = rule["labels"], rule["annotations"]
-        assert isinstance(labels, dict)
-        assert isinstance(annotations, dict)
         assert labels["severity"] in {"critical", "warning", "info"}
         assert annotations["summary"]
         assert annotations["action"].endswith(".")
+
+
+def test_the_docs_list_every_rule_with_its_severity(folder: Path) -> None:
+    text = (folder.parent / "docs" / "deploy.md").read_text()
+    listed = re.findall(r"^\| `(\w+)` \| (\w+) \|", text, re.MULTILINE)
+    assert [(each["alert"], each["labels"]["severity"]) for each in rules(folder)] == listed

@@ -3,15 +3,20 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import httpx
 import pytest
 
 from autoprec_probe.agent.report import ReportBatch
+from autoprec_runner.study import Study
+from autoprec_runner.trial import Trial
+from autoprec_service.testing.factories import make_study, make_trial
 
 IMAGES = ("agent", "runner", "service")
 
@@ -193,3 +198,78 @@ def test_the_runners_own_steps_make_a_runner_that_measures(
     done = subprocess.run(started, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (0, "measured") == (done.returncode, json.loads(done.stdout)["basis"]), done.stderr
     assert (place / "var/lib/autoprec/autoprec.db").exists()
+
+
+class Started(NamedTuple):
+    """The service's image at work."""
+
+    url: str
+    token: str
+
+
+@pytest.fixture(scope="module")
+def started(
+    build: Build, steps_of: Callable[[str], Steps], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Started]:
+    """Start the service as its image does, on another port, and wait until its own health check is content."""
+    place, steps, port = build("service"), steps_of("service"), free_port()
+    secret = tmp_path_factory.mktemp("secrets") / "token"
+    secret.write_text("the-first-token")
+    environment = {name: placed(value, place) for name, value in variables(steps).items()}
+    environment |= {"XDG_DATA_HOME": f"{place}/var/lib", "AUTOPREC_PORT": str(port)}
+    environment |= {"AUTOPREC_ADMIN_TOKEN_FILE": str(secret)}
+    with subprocess.Popen(command(steps, place), env=environment, cwd="/") as process:
+        check = health_check(steps, place, port)
+        while subprocess.run(check, env={}, capture_output=True, check=False).returncode:
+            assert process.poll() is None
+        yield Started(f"http://127.0.0.1:{port}", "the-first-token")
+        process.terminate()
+    assert 0 == process.returncode
+    assert (place / "var/lib/autoprec/autoprec.db").exists()
+
+
+def health_check(steps: Steps, place: Path, port: int) -> list[str]:
+    (check,) = of(steps, "HEALTHCHECK")
+    arguments = json.loads(check.partition("CMD ")[2])
+    return [placed(each, place).replace(":8321/", f":{port}/") for each in arguments]
+
+
+def free_port() -> int:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])
+
+
+@pytest.fixture
+def client(started: Started) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=started.url, headers={"Authorization": f"Bearer {started.token}"}, timeout=30) as opened:
+        yield opened
+
+
+def sent(records: list[Study] | list[Trial]) -> list[Any]:
+    return [json.loads(each.model_dump_json(round_trip=True)) for each in records]
+
+
+def test_the_services_own_steps_make_a_service_that_recommends(client: httpx.Client) -> None:
+    assert 200 == client.get("/readyz").status_code
+    trials = [make_trial("32-true", seconds=1.0), make_trial("bf16-mixed", seconds=0.5)]
+    assert 200 == client.post("/studies", json=sent([make_study(status="complete")])).status_code
+    assert 200 == client.post("/trials", json=sent(trials)).status_code
+    answer = client.post("/recommend", json={"model_fingerprint": "model-a", "hardware_key": "cpu-x86-2c"})
+    assert (200, "bf16-mixed", "measured") == (answer.status_code, answer.json()["precision"], answer.json()["basis"])
+
+
+def test_the_services_image_answers_nobody_without_a_token(started: Started) -> None:
+    assert 401 == httpx.get(f"{started.url}/trials").status_code
+
+
+def test_the_agents_image_reports_to_the_services_image(
+    build: Build, steps_of: Callable[[str], Steps], started: Started, client: httpx.Client, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(started.token)
+    options = ["--url", started.url, "--name", "gpu-07", "--interval", "0.2", "--token-file", str(tmp_path / "token")]
+    with subprocess.Popen([*command(steps_of("agent"), build("agent")), *options], env={}, cwd="/") as agent:
+        while [] == (nodes := client.get("/nodes").raise_for_status().json()):
+            assert agent.poll() is None
+        agent.terminate()
+    assert ["gpu-07"] == [each["name"] for each in nodes]
