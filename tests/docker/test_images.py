@@ -152,7 +152,7 @@ def command(steps: Steps, place: Path) -> list[str]:
 
 def packages(place: Path) -> set[str]:
     """What is installed in a built image."""
-    lister = [place / "opt/autoprec/bin/python", "-m", "pip", "list", "--format=json"]
+    lister = [str(place / "opt/autoprec/bin/python"), "-m", "pip", "list", "--format=json"]
     done = subprocess.run(lister, env={}, capture_output=True, text=True, check=True)
     return {each["name"].lower() for each in json.loads(done.stdout)}
 
