@@ -1,5 +1,7 @@
-"""JSON as RFC 8259 has it: no NaN, no Infinity, no NUL, no nesting without end."""
+"""JSON as RFC 8259 has it, and as a database can hold it: no NaN, no NUL, no number of any size, no endless nesting."""
 
+import math
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -11,6 +13,8 @@ from pydantic_core import from_json
 from autoprec_service.web.purity import check_no_nul
 
 _SMALL_BYTES = 64 * 1024
+_LARGEST = (1 << 63) - 1
+_PERHAPS_LARGE = re.compile(rb"[0-9]{19}|[eE]\+?[0-9]{3}")
 
 
 class StrictRequest(Request):
@@ -46,6 +50,25 @@ def _parsed(body: bytes) -> Any:
         raise HTTPException(400, f"The body is not JSON: {error}.") from error
     try:
         check_no_nul(body)
+        if _PERHAPS_LARGE.search(body):
+            _check_numbers(value)
     except ValueError as error:
         raise HTTPException(422, str(error)) from error
     return value
+
+
+def _check_numbers(value: Any) -> None:
+    """Refuse numbers that do not fit into 64 bits.
+
+    Raises:
+        ValueError: There is one.
+    """
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)
+        elif (isinstance(each, int) and abs(each) > _LARGEST) or (isinstance(each, float) and not math.isfinite(each)):
+            raise ValueError("The body holds a number that does not fit into 64 bits.")
