@@ -5,6 +5,7 @@ as metrics, which is the layout in which MLflow finds them best: it searches wit
 its SQLite database directly, because through its interface a million runs would take hours.
 """
 
+import os
 import sqlite3
 import subprocess
 import time
@@ -14,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from autoprec_runner.trial import Trial
+from killing import kill_with_children
 
 PACKAGES = (
     "mlflow-skinny==3.17.2",
@@ -33,7 +34,7 @@ PACKAGES = (
 )
 """MLflow without its user interface, and what its server needs besides."""
 SEARCH = "/api/2.0/mlflow/runs/search"
-_PATIENCE_SECONDS = 90.0
+_PATIENCE_SECONDS = 120.0
 _EXPERIMENT = (
     "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, "
     "last_update_time) VALUES (?, ?, '', 'active', 0, 0)"
@@ -106,7 +107,10 @@ class MLflow:
         """Start the server and wait until it answers."""
         options = ("--backend-store-uri", self._uri, "--port", str(self._port), "--workers", "1")
         self._process = subprocess.Popen(  # noqa: S603
-            [self._program, "server", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [self._program, "server", *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # a dozen processes with other tasks
         )
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not _answers(f"{self.url}/health"):
@@ -121,9 +125,9 @@ class MLflow:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop it."""
+        """Stop it, and the worker that it has started."""
         assert self._process is not None
-        self._process.terminate()
+        kill_with_children(self._process.pid)
         self._process.wait()
 
 
@@ -151,5 +155,5 @@ def _answers(url: str) -> bool:
     try:
         with urlopen(url, timeout=1):  # noqa: S310 (our own server)
             return True
-    except URLError:
+    except OSError:  # refused, or silent for too long
         return False

