@@ -36,7 +36,7 @@ def describe(
 
     They are the number of parameters, layers by class, shapes of linear layers, the optimizer's settings, how large
     weights are, and what a step does in each precision, which is followed by shape alone and not computed. Names of
-    classes, layers and parameters are among them. It is made in a child process in about a second.
+    classes and of a few layers are among them. It is made in a child process in about a second.
 
     Args:
         model: A module, a LightningModule, a Hugging Face model, a Workload, or "file.py:factory" / "pkg.mod:factory".

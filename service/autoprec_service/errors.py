@@ -4,6 +4,7 @@ ServiceError
 ├── PolicyError                 trials that cannot be judged together
 ├── ExportError                 a framework cannot express a candidate
 ├── ExchangeError               a file of records that cannot be opened
+├── UnknownHardwareError        a node that has not told what it is
 ├── SettingsError               the service cannot run as it is told
 ├── AccessError                 a token that cannot be made or found
 └── StoreError                  the store cannot be opened, read or written
@@ -26,6 +27,10 @@ class ExportError(ServiceError, ValueError):
 
 class ExchangeError(ServiceError):
     """A file of exported records cannot be opened; the message says which and why."""
+
+
+class UnknownHardwareError(ServiceError, LookupError):
+    """A node that never reported what it is, or that has no device with the key that was given."""
 
 
 class SettingsError(ServiceError, ValueError):

@@ -32,6 +32,8 @@ class Alternative(_Part):
     """Why it came after the chosen one, in one sentence."""
     trial_id: str | None = None
     """None where it was predicted, without a trial."""
+    qualified: bool = False
+    """Whether it may be recommended, too, and is only not the best."""
 
 
 class Rejected(_Part):

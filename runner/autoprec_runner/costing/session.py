@@ -11,7 +11,7 @@ from typing import Any, Self
 import psutil
 
 from autoprec_probe.candidate import Device
-from autoprec_runner.description import ModelDescription
+from autoprec_runner.description import ModelDescription, without_layers
 from autoprec_runner.doctor.traits import WorkloadTraits
 from autoprec_runner.errors import WorkloadError
 from autoprec_runner.isolation.child import ChildError, ChildProcess
@@ -81,7 +81,7 @@ def model_description(
         mode=cost.mode,
         parameters=cost.parameters,
         layers=seen.get("layers", {}),
-        cost=cost if cost.steps else None,
+        cost=without_layers(cost) if cost.steps else None,
         traits=WorkloadTraits.model_validate(seen["traits"]) if "traits" in seen else None,
     )
 

@@ -1,10 +1,14 @@
 """What the step of a workload does, whatever the machine: operations, bytes and memory (free of torch)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from autoprec_runner.trial import Mode
+
+Amount = Annotated[float, Field(ge=0, le=1e24, allow_inf_nan=False)]
+"""Operations, elements or bytes of a step: finite, because what comes from elsewhere is computed with."""
+Bytes = Annotated[int, Field(ge=0, le=2**60)]
 
 Kind = Literal["product", "pointwise", "function", "normalization", "movement", "gather", "random"]
 """What kind of work an operation is: a product of matrices (also a convolution or an attention); arithmetic on single
@@ -26,26 +30,26 @@ class Work(_Record):
     kind: Kind
     dtype: str
     """What it computes in: torch's name without its prefix."""
-    count: int
+    count: int = Field(gt=0, le=2**60)
     """How many operations, each of which has to be started."""
-    flops: float = 0.0
+    flops: Amount = 0.0
     """Multiplications and additions of products, both counted; 0 for other kinds."""
-    elements: float = 0.0
+    elements: Amount = 0.0
     """Elements written."""
-    read_bytes: float = 0.0
-    written_bytes: float = 0.0
+    read_bytes: Amount = 0.0
+    written_bytes: Amount = 0.0
 
 
 class StepMemory(_Record):
     """Memory of one step once the optimizer has its state, in bytes; each sum is of distinct storages."""
 
-    weights_bytes: int
+    weights_bytes: Bytes
     """Parameters and buffers, in the dtype in which this precision keeps them."""
-    gradients_bytes: int
-    optimizer_bytes: int
-    activations_bytes: int
+    gradients_bytes: Bytes
+    optimizer_bytes: Bytes
+    activations_bytes: Bytes
     """What autograd holds when the forward has ended."""
-    peak_bytes: int
+    peak_bytes: Bytes
     """The most that is alive at one time, everything above included."""
     peak_moment: MomentOfStep
 
@@ -77,13 +81,13 @@ class WorkloadCost(_Record):
     model_fingerprint: str
     workload_key: str
     mode: Mode
-    parameters: int
+    parameters: int = Field(ge=0, le=2**60)
     batch_size: int | None = None
-    batches_bytes: int
+    batches_bytes: Bytes
     """All batches of the workload, which stay in memory."""
-    one_batch_bytes: int
+    one_batch_bytes: Bytes
     """The first of them, which the memory of a step includes."""
-    host_bytes: int = 0
+    host_bytes: Bytes = 0
     """What loading the workload took of the process's memory beside its tensors: libraries that it imports."""
     assumptions: tuple[str, ...] = ()
     steps: tuple[StepCost, ...]

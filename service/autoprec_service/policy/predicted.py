@@ -20,7 +20,7 @@ from autoprec_service.recommendation import Alternative, Ratio, Recommendation, 
 CONFIDENCE: dict[RateBasis, float] = {"measured": 0.5, "catalogue": 0.35, "estimated": 0.2}
 """The most that a prediction is trusted, by where the rates come from. `benchmarks/prediction.py` calibrates the first
 on the machine that it runs on; the others have no measurement behind them, and none of them knows of stability."""
-_RISKY = {
+RISKY: dict[Mode, frozenset[str]] = {
     "train": frozenset({"bf16-true", "16-true"}),
     "inference": frozenset({"16-true"}),
 }
@@ -136,7 +136,7 @@ class _Judged:
         peak, limit = self.prediction.peak_memory_bytes, self.setting.limit_bytes
         if self.support.level != "native":
             return f"not native: {self.support.reason.rstrip('.')}"
-        if self.prediction.candidate.precision in _RISKY[self.setting.mode]:
+        if self.prediction.candidate.precision in RISKY[self.setting.mode]:
             return "its numbers often go wrong, and only a trial tells whether they do here"
         if peak is not None and limit is not None and peak.high > limit:
             return f"it may not fit: up to {size(peak.high)} of {size(limit)}"
@@ -163,6 +163,7 @@ class _Judged:
             speedup=_ratio(self.prediction.speedup),
             memory_ratio=_memory_ratio(self, reference),
             note=f"predicted {time}; {why}.",
+            qualified=self.doubt is None,
         )
 
     def _rejected(self, status: str, reason: str, remedy: str | None) -> Rejected:

@@ -61,6 +61,7 @@ def _alternative(evidence: Evidence, field: Field) -> Alternative:
         memory_ratio=memory_ratio(evidence, field.reference),
         note=note_on(evidence, field),
         trial_id=evidence.trial.id,
+        qualified=evidence in field.qualified,
     )
 
 

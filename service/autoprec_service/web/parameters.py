@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
+from starlette.types import Lifespan
 
 from autoprec_service.access import Access, Principal
 from autoprec_service.store import Store
@@ -50,7 +51,7 @@ Reporter = Annotated[Principal, Depends(require("report"))]
 Admin = Annotated[Principal, Depends(require("admin"))]
 
 
-def routes(tag: str) -> APIRouter:
-    """Return a router whose routes ask for a token and read JSON strictly."""
+def routes(tag: str, lifespan: Lifespan[FastAPI] | None = None) -> APIRouter:
+    """Return a router whose routes ask for a token and read JSON strictly; `lifespan` runs within the application's."""
     common = problems(401, 403, 422, 429, 500, 503)
-    return APIRouter(tags=[tag], route_class=StrictRoute, responses=common)
+    return APIRouter(tags=[tag], route_class=StrictRoute, responses=common, lifespan=lifespan)

@@ -1,66 +1,57 @@
-"""The recommendation over HTTP."""
+"""Advice over HTTP: which precision, and how sure that is."""
 
-from fastapi import APIRouter, HTTPException
-from pydantic import BaseModel, ConfigDict, Field
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
-from autoprec_runner.study import Constraints, Study
-from autoprec_runner.trial import Mode, Objective
-from autoprec_service.policy import recommend
-from autoprec_service.recommendation import Recommendation
-from autoprec_service.store import Store
+from fastapi import APIRouter, FastAPI, HTTPException, Response
+from fastapi.concurrency import run_in_threadpool
+
+from autoprec_service.advice.advise import advise
+from autoprec_service.advice.adviser import Adviser
+from autoprec_service.advice.answer import Advice
+from autoprec_service.advice.calibration import Calibration
+from autoprec_service.advice.question import Question
+from autoprec_service.advice.recorder import Recorder
+from autoprec_service.errors import UnknownHardwareError
 from autoprec_service.web.parameters import Counted, Reader, TenantStore, routes
 from autoprec_service.web.problem import problems
 
 
-class RecommendRequest(BaseModel):
-    """Which precision for this model on this hardware? Only a fingerprint is needed, never code or weights."""
+def recommend_routes(clock: Callable[[], datetime] | None = None) -> APIRouter:
+    """Return the routes of advice; `clock` tells the time, UTC by default.
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [{"model_fingerprint": "5f1c0e9b7a3d2468", "hardware_key": "nvidia-h100-80gb-hbm3"}],
-        },
-    )
+    What they keep between questions, and the answers that are still to be written, live as long as the application.
+    """
+    now = clock or (lambda: datetime.now(UTC))
+    adviser, recorder = Adviser(), Recorder()
 
-    model_fingerprint: str = Field(min_length=1, max_length=128)
-    hardware_key: str = Field(min_length=1, max_length=128)
-    workload_key: str | None = Field(default=None, max_length=128)
-    """One of the workloads of this model; otherwise the one that was studied last."""
-    mode: Mode | None = None
-    objective: Objective = "throughput"
-    max_memory_bytes: int | None = Field(default=None, gt=0)
+    @asynccontextmanager
+    async def recording(_: FastAPI) -> AsyncIterator[None]:
+        recorder.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(recorder.close)
 
+    found = routes("advice", lifespan=recording)
 
-def recommend_routes() -> APIRouter:
-    """Return the route of recommendations."""
-    found = routes("advice")
-
-    @found.post("/recommend", operation_id="recommend", responses=problems(400, 404, 413))
-    def recommendation(
-        *, question: RecommendRequest, store: TenantStore, _: Reader, metrics: Counted
-    ) -> Recommendation:
-        """Recommend a precision from the last study of this model on this hardware."""
-        study = _study(store, question)
-        constraints = Constraints(max_memory_bytes=question.max_memory_bytes, tolerance=study.constraints.tolerance)
-        answer = recommend(store.trials(study_id=study.id), objective=question.objective, constraints=constraints)
+    @found.post("/recommend", operation_id="recommend", response_model=Advice, responses=problems(400, 404, 413))
+    def recommendation(*, question: Question, store: TenantStore, _: Reader, metrics: Counted) -> Response:
+        """Recommend a precision: measured, else drawn from near models, else predicted, else say what to run."""
+        moment = now()
+        try:
+            answer = advise(store, question, moment, adviser=adviser)
+        except UnknownHardwareError as error:
+            raise HTTPException(404, str(error)) from error
         metrics.count_recommendation(answer)
-        return answer
+        recorder.add(store, question, answer, moment)
+        # Written here, because the answer need not be checked against its own schema again.
+        return Response(answer.model_dump_json(), media_type="application/json")
+
+    @found.get("/calibration", operation_id="calibration")
+    def calibration(*, store: TenantStore, _: Reader) -> Calibration:
+        """Tell how often answers from near models were right, by leaving each model out in turn."""
+        return adviser.calibration(store, now())
 
     return found
-
-
-def _study(store: Store, question: RecommendRequest) -> Study:
-    found = store.studies(
-        model_fingerprint=question.model_fingerprint,
-        hardware_key=question.hardware_key,
-        workload_key=question.workload_key,
-        status="complete",
-    )
-    matching = [each for each in found if question.mode in {None, each.mode}]
-    if not matching:
-        raise HTTPException(
-            404,
-            f"Nothing has been measured for model {question.model_fingerprint!r} on {question.hardware_key!r}. "
-            "Measure it there with: autoprec suggest WORKLOAD",
-        )
-    return max(matching, key=lambda each: each.started_at)

@@ -1,0 +1,52 @@
+"""What one tenant's stored outcomes teach: which models are near, and how often answers drawn from them were right."""
+
+from datetime import datetime, timedelta
+from threading import Lock, Thread
+
+from autoprec_service.advice.calibration import PRIOR, Calibration
+from autoprec_service.advice.confirming import calibrate
+from autoprec_service.advice.knowledge import Knowledge
+from autoprec_service.store import Store
+
+_LASTING = timedelta(minutes=10)
+
+
+class Experience:
+    """Knowledge and the calibration that was made of it. Everything in it follows from the store."""
+
+    def __init__(self) -> None:
+        self.knowledge = Knowledge()
+        self._calibration: Calibration | None = None
+        self._made_at: datetime | None = None
+        self._making = Lock()
+
+    @property
+    def latest_calibration(self) -> Calibration:
+        """The last calibration; a cautious prior before there is one."""
+        return self._calibration or PRIOR
+
+    def refresh(self, store: Store, now: datetime) -> None:
+        """Bring the knowledge up to date; an old calibration is made anew beside, and holds until then."""
+        self.knowledge.refresh(store)
+        if self._is_due(now) and self._making.acquire(blocking=False):
+            Thread(target=self._make, args=(store, now), name="autoprec-calibration", daemon=True).start()
+
+    def calibrate(self, store: Store, now: datetime) -> Calibration:
+        """Return a calibration that is not old; making one asks about some hundred models and may take seconds."""
+        self.knowledge.refresh(store)
+        self._making.acquire()
+        if self._is_due(now):
+            self._make(store, now)
+        else:
+            self._making.release()
+        return self.latest_calibration
+
+    def _make(self, store: Store, now: datetime) -> None:
+        """Make a calibration; whoever calls holds the lock, which is let go at the end."""
+        try:
+            self._calibration, self._made_at = calibrate(store, self.knowledge), now
+        finally:
+            self._making.release()
+
+    def _is_due(self, now: datetime) -> bool:
+        return self._made_at is None or now - self._made_at > _LASTING
