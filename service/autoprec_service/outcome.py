@@ -1,11 +1,14 @@
 """One candidate of one study in short: what comparisons over many studies are made of."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
 from autoprec_probe.candidate import Candidate
-from autoprec_runner.trial import Mode, TrialStatus
+from autoprec_runner.trial import Mode, Trial, TrialStatus
+from autoprec_service.policy.evidence import Evidence, gathered
+from autoprec_service.policy.ratios import memory_ratio, speedup
 
 
 class Outcome(BaseModel):
@@ -32,3 +35,42 @@ class Outcome(BaseModel):
     peak_memory_bytes: int | None = None
     software: dict[str, str | None] = {}
     measured_at: datetime
+
+
+def outcomes_of(trials: Sequence[Trial]) -> list[Outcome]:
+    """Return how each candidate ended, from all trials of one study; the policy's own evidence, so that both agree."""
+    found = gathered(trials)
+    reference = next((each for each in found if each.is_reference), None)
+    return [_outcome(each, reference) for each in found]
+
+
+def _outcome(evidence: Evidence, reference: Evidence | None) -> Outcome:
+    trial, gain = evidence.trial, speedup(evidence, reference)
+    return Outcome(
+        study_id=trial.study_id,
+        trial_id=trial.id,
+        model_fingerprint=trial.model_fingerprint,
+        workload_key=trial.workload_key,
+        hardware_key=trial.hardware_key,
+        mode=trial.mode,
+        candidate=evidence.candidate,
+        status="unstable" if trial.status == "ok" and evidence.is_unstable else trial.status,
+        stable=_stable(evidence),
+        speedup=gain.value if gain else None,
+        memory_ratio=memory_ratio(evidence, reference),
+        step_seconds=evidence.step_time.median_seconds if evidence.step_time else None,
+        peak_memory_bytes=evidence.peak_memory_bytes,
+        software=trial.software,
+        measured_at=in_utc(trial.started_at),
+    )
+
+
+def _stable(evidence: Evidence) -> bool | None:
+    if evidence.is_unstable:
+        return False
+    return True if evidence.verdict == "stable" else None
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return a time with its zone; one without is taken as UTC, as the policy does."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

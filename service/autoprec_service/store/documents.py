@@ -7,59 +7,34 @@ from pydantic import ValidationError
 
 from autoprec_probe.agent.report import Report
 from autoprec_probe.candidate import Candidate
+from autoprec_runner.description import ModelDescription
 from autoprec_runner.study import Study
 from autoprec_runner.trial import Trial
+from autoprec_service.asked import AskedRecommendation
 from autoprec_service.errors import StoreError
 from autoprec_service.fleet import Node
 from autoprec_service.formatting import counted
+from autoprec_service.outcome import Outcome
+from autoprec_service.run import Run
 
-Record = TypeVar("Record", Study, Trial, Node, Report)
+AnyRecord = Study | Trial | Node | Report | Outcome | ModelDescription | AskedRecommendation | Run
+Record = TypeVar("Record", bound=AnyRecord)
 
 
-def document_of(record: Study | Trial | Node | Report) -> str:
+def document_of(record: AnyRecord) -> str:
     """Return the record as JSON with sorted keys, so that equal records have equal documents."""
     # round_trip leaves out derived fields, which the schema would refuse when the document is read.
     return json.dumps(json.loads(record.model_dump_json(round_trip=True)), sort_keys=True, separators=(",", ":"))
 
 
-def read_study(document: str) -> Study:
-    """Return the study of a document.
+def read(schema: type[Record], document: str) -> Record:
+    """Return the record of a document.
+
+    It is read first as if it came from outside, then trusting the candidates that were checked once.
 
     Raises:
         StoreError: The document does not fit the schema of this version.
     """
-    return _read(Study, document)
-
-
-def read_trial(document: str) -> Trial:
-    """Return the trial of a document.
-
-    Raises:
-        StoreError: The document does not fit the schema of this version.
-    """
-    return _read(Trial, document)
-
-
-def read_node(document: str) -> Node:
-    """Return the node of a document.
-
-    Raises:
-        StoreError: The document does not fit the schema of this version.
-    """
-    return _read(Node, document)
-
-
-def read_report(document: str) -> Report:
-    """Return the report of a document.
-
-    Raises:
-        StoreError: The document does not fit the schema of this version.
-    """
-    return _read(Report, document)
-
-
-def _read(schema: type[Record], document: str) -> Record:
-    """Read a document, first as if it came from outside, then trusting the candidates that were checked once."""
     try:
         return schema.model_validate_json(document)
     except ValidationError:

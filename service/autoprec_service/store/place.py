@@ -13,6 +13,11 @@ def name_of(url: URL) -> str:
     return str(path) if path is not None else url.render_as_string(hide_password=True)
 
 
+def driven(url: URL) -> URL:
+    """Return the URL with the driver that autoprec brings for this kind of database, where none is named."""
+    return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgresql", "postgres"} else url
+
+
 def check_place(url: URL) -> None:
     """Make the folder of a store in a file, if there is none.
 

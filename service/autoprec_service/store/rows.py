@@ -3,7 +3,7 @@
 from autoprec_runner.study import Study
 from autoprec_runner.trial import Trial
 from autoprec_service.errors import StoreConflictError
-from autoprec_service.store.documents import document_of, read_trial
+from autoprec_service.store.documents import document_of, read
 
 Row = dict[str, str]
 
@@ -18,7 +18,7 @@ def study_row(study: Study) -> Row:
 
 def trial_row(trial: Trial) -> Row:
     """Return the columns of a trial."""
-    columns = ("id", "study_id", "model_fingerprint", "workload_key", "hardware_key", "status")
+    columns = ("id", "study_id", "model_fingerprint", "workload_key", "hardware_key", "mode", "status")
     found = {name: getattr(trial, name) for name in columns}
     return found | {"precision": trial.candidate.precision, "document": document_of(trial)}
 
@@ -45,7 +45,7 @@ def check_same_trial(row: Row, stored: str) -> None:
         StoreConflictError: The contents differ.
     """
     # Documents of an older version lack the fields that were added since: reading them fills in the defaults.
-    if row["document"] not in {stored, document_of(read_trial(stored))}:
+    if row["document"] not in {stored, document_of(read(Trial, stored))}:
         raise StoreConflictError(
             f"The trial {row['id']!r} is there already with another content. "
             "A trial is never changed: give a new measurement an id of its own.",

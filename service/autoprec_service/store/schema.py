@@ -6,13 +6,15 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from autoprec_service.errors import StoreError, StoreTooNewError
 from autoprec_service.store.engine import use_write_ahead_log, writer
+from autoprec_service.store.rebuilding import rebuild
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0005"
 """The revision that this autoprec reads and writes. It is spelled out so that opening a store needs no Alembic."""
 
+_DERIVED_SINCE = "0004"
 _VERSION_TABLE = "alembic_version"
 
 
@@ -30,6 +32,8 @@ def prepare(engine: Engine, where: str) -> None:
     if stored != HEAD:
         with writer(engine).begin() as connection:
             upgrade(connection)
+            if stored is not None and stored < _DERIVED_SINCE:
+                rebuild(connection)
     use_write_ahead_log(engine)
 
 

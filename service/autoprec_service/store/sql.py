@@ -1,38 +1,40 @@
 """A store in an SQL database."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from datetime import datetime
+from threading import Event
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import NoSuchModuleError
 
 from autoprec_probe.agent.report import Report
+from autoprec_runner.description import ModelDescription
 from autoprec_runner.study import Study, StudyStatus
-from autoprec_runner.trial import Trial, TrialStatus
+from autoprec_runner.trial import Mode, Trial, TrialStatus
+from autoprec_service.asked import AskedRecommendation
+from autoprec_service.change import Change
 from autoprec_service.errors import StoreError
 from autoprec_service.fleet import Arrival, Node
-from autoprec_service.store.contract import TELEMETRY_KEPT, ReportKind, Store
-from autoprec_service.store.documents import read_study, read_trial
+from autoprec_service.outcome import Outcome
+from autoprec_service.run import Run
+from autoprec_service.store import accounts, ingest
+from autoprec_service.store.changes import find_changes, last_change
+from autoprec_service.store.contract import DEFAULT_TENANT, TELEMETRY_KEPT, ReportKind, Store
+from autoprec_service.store.documents import read
 from autoprec_service.store.engine import store_engine, writer
 from autoprec_service.store.failures import reported
+from autoprec_service.store.filters import Filters, check_limit, find_documents
 from autoprec_service.store.nodes import add_arrivals, find_node, find_nodes, find_reports
-from autoprec_service.store.place import check_place, name_of
-from autoprec_service.store.rows import (
-    Row,
-    check_same_question,
-    check_same_trial,
-    check_studies_known,
-    study_row,
-    trial_row,
-)
+from autoprec_service.store.outcomes import find_outcomes
+from autoprec_service.store.overview import count_all, find_hardware, find_models
+from autoprec_service.store.place import check_place, driven, name_of
 from autoprec_service.store.schema import prepare
-from autoprec_service.store.tables import StudyRow, TrialRow
-
-Table = type[StudyRow] | type[TrialRow]
-
-_CHUNK = 500  # SQLite before 3.32 takes at most 999 variables in a statement
+from autoprec_service.store.scope import Scope, checked_tenant, open_scope
+from autoprec_service.store.tables import AskedRow, RecordRow, RunRow, StudyRow, TrialRow
+from autoprec_service.summaries import HardwareSummary, ModelSummary, StoreCounts
 
 
 class SqlStore(Store):
@@ -43,12 +45,13 @@ class SqlStore(Store):
         StoreTooNewError: The store was written by a newer autoprec; it is left untouched.
     """
 
-    def __init__(self, url: str | URL, *, telemetry_kept: int = TELEMETRY_KEPT) -> None:
-        place = make_url(url)
+    def __init__(self, url: str | URL, *, tenant: str = DEFAULT_TENANT, telemetry_kept: int = TELEMETRY_KEPT) -> None:
+        place = driven(make_url(url))
+        self._tenant = checked_tenant(tenant)
         self._where = name_of(place)
         check_place(place)
         self._telemetry_kept = telemetry_kept
-        self._closed = False
+        self._closed = Event()
         self._engine = self._opened(place)
         self._writer = writer(self._engine)
 
@@ -56,21 +59,27 @@ class SqlStore(Store):
         """Return the class and the place."""
         return f"{type(self).__name__}({self._where})"
 
-    def save_study(self, study: Study) -> None:
-        """Store a study, or replace what is stored under its id."""
-        row = study_row(study)
-        with self._transaction(self._writer, "written") as connection:
-            stored = _documents(connection, StudyRow, [study.id])
-            if study.id in stored:
-                check_same_question(study, read_study(stored[study.id]))
-                connection.execute(update(StudyRow).where(StudyRow.id == study.id).values(row))
-            else:
-                connection.execute(insert(StudyRow), [row])
+    @property
+    def tenant(self) -> str:
+        """Whose records these are."""
+        return self._tenant
+
+    def for_tenant(self, name: str) -> "SqlStore":
+        """Return the store of another tenant at the same place; closing one closes all."""
+        other = copy(self)
+        other._tenant = checked_tenant(name)  # noqa: SLF001 (another one of ourselves)
+        return other
+
+    def save_studies(self, studies: Iterable[Study]) -> int:
+        """Store studies, or replace what is stored under their ids, all or none, and return how many were new."""
+        given = list(studies)
+        with self._writing() as scope:
+            return ingest.save_studies(scope, given)
 
     def study(self, id: str) -> Study | None:  # noqa: A002 (see Store)
         """Return the study of this id, None where there is none."""
-        found = self._find(StudyRow, {"id": id}, None, None)
-        return read_study(found[0]) if found else None
+        found = self._find(StudyRow, {"id": id})
+        return read(Study, found[0]) if found else None
 
     def studies(
         self,
@@ -78,7 +87,9 @@ class SqlStore(Store):
         model_fingerprint: str | None = None,
         hardware_key: str | None = None,
         workload_key: str | None = None,
+        mode: Mode | None = None,
         status: StudyStatus | None = None,
+        newest_first: bool = False,
         limit: int | None = None,
         after: str | None = None,
     ) -> list[Study]:
@@ -87,24 +98,22 @@ class SqlStore(Store):
             "model_fingerprint": model_fingerprint,
             "hardware_key": hardware_key,
             "workload_key": workload_key,
+            "mode": mode,
             "status": status,
         }
-        return [read_study(document) for document in self._find(StudyRow, filters, limit, after)]
+        found = self._find(StudyRow, filters, limit=limit, after=after, newest_first=newest_first)
+        return [read(Study, document) for document in found]
 
     def add_trials(self, trials: Iterable[Trial]) -> int:
         """Add trials, all or none, and return how many of them were new."""
-        rows = [trial_row(trial) for trial in trials]
-        with self._transaction(self._writer, "written") as connection:
-            fresh = _without_known(rows, _documents(connection, TrialRow, [row["id"] for row in rows]))
-            check_studies_known(fresh, set(_documents(connection, StudyRow, [row["study_id"] for row in fresh])))
-            if fresh:
-                connection.execute(insert(TrialRow), fresh)
-        return len(fresh)
+        given = list(trials)
+        with self._writing() as scope:
+            return ingest.add_trials(scope, given)
 
     def trial(self, id: str) -> Trial | None:  # noqa: A002 (see Store)
         """Return the trial of this id, None where there is none."""
-        found = self._find(TrialRow, {"id": id}, None, None)
-        return read_trial(found[0]) if found else None
+        found = self._find(TrialRow, {"id": id})
+        return read(Trial, found[0]) if found else None
 
     def trials(
         self,
@@ -114,7 +123,9 @@ class SqlStore(Store):
         hardware_key: str | None = None,
         workload_key: str | None = None,
         precision: str | None = None,
+        mode: Mode | None = None,
         status: TrialStatus | None = None,
+        newest_first: bool = False,
         limit: int | None = None,
         after: str | None = None,
     ) -> list[Trial]:
@@ -125,26 +136,143 @@ class SqlStore(Store):
             "hardware_key": hardware_key,
             "workload_key": workload_key,
             "precision": precision,
+            "mode": mode,
             "status": status,
         }
-        return [read_trial(document) for document in self._find(TrialRow, filters, limit, after)]
+        found = self._find(TrialRow, filters, limit=limit, after=after, newest_first=newest_first)
+        return [read(Trial, document) for document in found]
+
+    def outcomes(
+        self,
+        *,
+        model_fingerprint: str | None = None,
+        hardware_key: str | None = None,
+        mode: Mode | None = None,
+        study_id: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[Outcome]:
+        """Return the outcomes that match every filter, in the order in which their candidates were first tried."""
+        check_limit(limit)
+        filters = {
+            "model_fingerprint": model_fingerprint,
+            "hardware_key": hardware_key,
+            "mode": mode,
+            "study_id": study_id,
+        }
+        with self._reading() as scope:
+            return find_outcomes(scope, filters, limit, after)
+
+    def save_description(self, description: ModelDescription) -> None:
+        """Store a description, or replace that of the same model."""
+        with self._writing() as scope:
+            accounts.save_description(scope, description)
+
+    def description(self, fingerprint: str) -> ModelDescription | None:
+        """Return the description of a model, None where it was never described."""
+        with self._reading() as scope:
+            return accounts.find_description(scope, fingerprint)
+
+    def descriptions(self, *, limit: int | None = None, after: str | None = None) -> list[ModelDescription]:
+        """Return descriptions in the order of their fingerprints."""
+        check_limit(limit)
+        with self._reading() as scope:
+            return accounts.find_descriptions(scope, limit, after)
+
+    def models(
+        self, *, search: str | None = None, limit: int | None = None, after: str | None = None
+    ) -> list[ModelSummary]:
+        """Return the models whose name or fingerprint contains `search`, by name."""
+        check_limit(limit)
+        with self._reading() as scope:
+            return find_models(scope, search, limit, after)
+
+    def hardware(
+        self, *, search: str | None = None, limit: int | None = None, after: str | None = None
+    ) -> list[HardwareSummary]:
+        """Return the hardware whose name or key contains `search`, by key."""
+        check_limit(limit)
+        with self._reading() as scope:
+            return find_hardware(scope, search, limit, after)
+
+    def counts(self) -> StoreCounts:
+        """Return how much there is."""
+        with self._reading() as scope:
+            return count_all(scope)
+
+    def changes(self, after: int | None = None, limit: int | None = None) -> list[Change]:
+        """Return what was written behind a position, the oldest first."""
+        check_limit(limit)
+        with self._reading() as scope:
+            return find_changes(scope, after, limit)
+
+    def last_change(self) -> int:
+        """Return the position of the newest change, 0 where there is none."""
+        with self._reading() as scope:
+            return last_change(scope)
+
+    def add_recommendations(self, asked: Iterable[AskedRecommendation]) -> int:
+        """Add recommendations that were asked for, all or none, and return how many of them were new."""
+        given = list(asked)
+        with self._writing() as scope:
+            return accounts.add_recommendations(scope, given)
+
+    def recommendations(
+        self,
+        *,
+        model_fingerprint: str | None = None,
+        hardware_key: str | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[AskedRecommendation]:
+        """Return the recommendations that match every filter, in the order in which they were added."""
+        filters = {"model_fingerprint": model_fingerprint, "hardware_key": hardware_key}
+        found = self._find(AskedRow, filters, limit=limit, after=after, newest_first=newest_first)
+        return [read(AskedRecommendation, document) for document in found]
+
+    def save_run(self, run: Run) -> None:
+        """Store a run, or replace what is stored under its id unless that was seen later."""
+        with self._writing() as scope:
+            accounts.save_run(scope, run)
+
+    def runs(
+        self,
+        *,
+        node: str | None = None,
+        model_fingerprint: str | None = None,
+        hardware_key: str | None = None,
+        ended: bool | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[Run]:
+        """Return the runs that match every filter, in the order in which they were first saved."""
+        filters = {
+            "node": node,
+            "model_fingerprint": model_fingerprint,
+            "hardware_key": hardware_key,
+            "ended": ended,
+        }
+        found = self._find(RunRow, filters, limit=limit, after=after, newest_first=newest_first)
+        return [read(Run, document) for document in found]
 
     def add_reports(self, name: str, reports: Iterable[Report], *, sent_at: datetime, received_at: datetime) -> int:
         """Add reports of a machine, all or none, bring its state up to date, and return how many of them were new."""
         arrivals = [Arrival.of(each, sent_at=sent_at, received_at=received_at) for each in reports]
-        with self._transaction(self._writer, "written") as connection:
-            return add_arrivals(connection, name, arrivals, self._telemetry_kept)
+        with self._writing() as scope:
+            return add_arrivals(scope, name, arrivals, self._telemetry_kept)
 
     def node(self, name: str) -> Node | None:
         """Return the current state of a machine, None where it never reported."""
-        with self._transaction(self._engine, "read") as connection:
-            return find_node(connection, name)
+        with self._reading() as scope:
+            return find_node(scope, name)
 
     def nodes(self, *, limit: int | None = None, after: str | None = None) -> list[Node]:
         """Return the machines in the order of their names."""
-        _check_limit(limit)
-        with self._transaction(self._engine, "read") as connection:
-            return find_nodes(connection, limit, after)
+        check_limit(limit)
+        with self._reading() as scope:
+            return find_nodes(scope, limit, after)
 
     def reports(
         self,
@@ -155,13 +283,13 @@ class SqlStore(Store):
         after: str | None = None,
     ) -> list[Report]:
         """Return the kept reports of a machine in the order in which they arrived."""
-        _check_limit(limit)
-        with self._transaction(self._engine, "read") as connection:
-            return find_reports(connection, name, kind, limit, after)
+        check_limit(limit)
+        with self._reading() as scope:
+            return find_reports(scope, name, kind, limit, after)
 
     def close(self) -> None:
         """Let go of every connection."""
-        self._closed = True
+        self._closed.set()
         self._engine.dispose()
 
     def _opened(self, place: URL) -> Engine:
@@ -181,54 +309,27 @@ class SqlStore(Store):
             return engine
 
     @contextmanager
-    def _transaction(self, engine: Engine, done: str) -> Iterator[Connection]:
-        if self._closed:
+    def _transaction(self, engine: Engine, done: str) -> Iterator[Scope]:
+        if self._closed.is_set():
             raise StoreError(f"The store {self._where} is closed. Open it again with open_store().")
         with reported(self._where, done), engine.begin() as connection:
-            yield connection
+            yield open_scope(connection, self._tenant, writes=engine is self._writer)
 
-    def _find(self, table: Table, filters: dict[str, str | None], limit: int | None, after: str | None) -> list[str]:
-        _check_limit(limit)
-        asked = [getattr(table, name) == value for name, value in filters.items() if value is not None]
-        statement = select(table.document).where(*asked).order_by(table.position).limit(limit)
-        with self._transaction(self._engine, "read") as connection:
-            if after is not None:
-                statement = statement.where(table.position > self._position(connection, table, after))
-            return list(connection.scalars(statement))
+    def _reading(self) -> AbstractContextManager[Scope]:
+        return self._transaction(self._engine, "read")
 
-    def _position(self, connection: Connection, table: Table, after: str) -> int:
-        position = connection.scalar(select(table.position).where(table.id == after))
-        if position is None:
-            raise StoreError(
-                f"The store {self._where} holds no record {after!r} in {table.__tablename__} to go on after: "
-                "give the id of the last record of the page before.",
-            )
-        return position
+    def _writing(self) -> AbstractContextManager[Scope]:
+        return self._transaction(self._writer, "written")
 
-
-def _check_limit(limit: int | None) -> None:
-    if limit is not None and limit < 0:
-        raise ValueError(f"limit={limit} is negative: give how many records a page holds, or None for all.")
-
-
-def _documents(connection: Connection, table: Table, ids: list[str]) -> dict[str, str]:
-    """Return the stored documents among `ids`, by id."""
-    found: dict[str, str] = {}
-    for start in range(0, len(ids), _CHUNK):
-        chunk = ids[start : start + _CHUNK]
-        rows = connection.execute(select(table.id, table.document).where(table.id.in_(chunk)))
-        found.update((row.id, row.document) for row in rows)
-    return found
-
-
-def _without_known(rows: list[Row], known: dict[str, str]) -> list[Row]:
-    """Return the rows whose id is new, once each, after checking that the others say the same."""
-    seen = dict(known)
-    fresh = []
-    for row in rows:
-        if row["id"] in seen:
-            check_same_trial(row, seen[row["id"]])
-        else:
-            seen[row["id"]] = row["document"]
-            fresh.append(row)
-    return fresh
+    def _find(
+        self,
+        table: type[RecordRow],
+        filters: Filters,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        newest_first: bool = False,
+    ) -> Sequence[str]:
+        check_limit(limit)
+        with self._reading() as scope:
+            return find_documents(scope, table, filters, limit=limit, after=after, newest_first=newest_first)

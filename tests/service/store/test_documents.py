@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoprec_runner.study import Study
 from autoprec_runner.trial import Trial
 from autoprec_service.errors import StoreError
-from autoprec_service.store.documents import document_of, read_study, read_trial
+from autoprec_service.store.documents import document_of, read
 from autoprec_service.testing import make_stability, make_study, make_trial
 
 any_float = st.floats(allow_nan=True, allow_infinity=True)
@@ -16,7 +17,7 @@ any_float = st.floats(allow_nan=True, allow_infinity=True)
 @given(st.lists(any_float, max_size=5), any_float, any_float, st.text())
 def test_trials_come_back_bit_for_bit(losses: list[float], final: float, deviation: float, reason: str) -> None:
     trial = make_trial(losses=losses, final_loss=final, stability=make_stability(deviation=deviation), reason=reason)
-    back = read_trial(document_of(trial))
+    back = read(Trial, document_of(trial))
     assert repr(trial.losses) == repr(back.losses)
     assert repr(trial.final_loss) == repr(back.final_loss)
     assert repr(trial.stability) == repr(back.stability)
@@ -34,7 +35,7 @@ def test_studies_come_back_without_their_derived_fields() -> None:
     study = make_study()
     document = document_of(study)
     assert "key" not in json.loads(document)["hardware"]
-    assert study == read_study(document)
+    assert study == read(Study, document)
 
 
 def test_equal_records_have_equal_documents() -> None:
@@ -46,4 +47,4 @@ def test_equal_records_have_equal_documents() -> None:
 def test_a_document_of_another_version_is_told() -> None:
     fields = json.loads(document_of(make_trial())) | {"colour": "blue"}
     with pytest.raises(StoreError, match=r"'32-true verify' does not fit the schema of this autoprec \(1 difference\)"):
-        read_trial(json.dumps(fields))
+        read(Trial, json.dumps(fields))
