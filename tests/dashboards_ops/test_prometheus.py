@@ -56,7 +56,7 @@ def busy(client: httpx.Client, number: int) -> None:
         client.post("/studies", json=[json.loads(study.model_dump_json(round_trip=True))]),
         client.post("/trials", json=[json.loads(each.model_dump_json(round_trip=True)) for each in trials]),
         client.post("/recommend", json={"model_fingerprint": "model-a", "hardware_key": "cpu-x86-2c"}),
-        client.put("/nodes/gpu-07", content=batch.model_dump_json(round_trip=True)),
+        client.put("/nodes/gpu-07", json=json.loads(batch.model_dump_json(round_trip=True))),
     ]
     assert [200] * len(answers) == [each.status_code for each in answers], [each.text for each in answers]
     assert 401 == httpx.get(client.base_url.join("/trials")).status_code
