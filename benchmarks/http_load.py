@@ -31,7 +31,7 @@ class Load:
     connections: int = 1
     seconds: float = 5.0
     marks: str = ""
-    """A text that a right answer holds."""
+    """A text; how many answers hold it is counted."""
     token: str | None = None
 
 
@@ -40,8 +40,10 @@ class Answers:
     """How long they took, and how many there were."""
 
     seconds: Sequence[float] = field(repr=False)
+    marked: int
+    """Answers that hold the text that was asked for."""
     wrong: int
-    """Answers with another status than 200, or without what a right one holds."""
+    """Answers with another status than 200."""
     example: str
     """One of the wrong answers."""
     duration_seconds: float
@@ -73,14 +75,16 @@ class _Tally:
     def __init__(self, begin: float) -> None:
         self.begin = begin
         self.seconds: list[float] = []
+        self.marked = 0
         self.wrong = 0
         self.example = ""
 
-    def add(self, asked: float, *, right: bool, told: bytes) -> None:
+    def add(self, asked: float, told: bytes, marks: bytes) -> None:
         now = time.perf_counter()
         if asked >= self.begin:
             self.seconds.append(now - asked)
-        if not right:
+            self.marked += marks in told
+        if not told.startswith(b"HTTP/1.1 200 "):
             self.wrong += 1
             self.example = told[-2000:].decode(errors="replace")
 
@@ -92,6 +96,7 @@ async def _put(load: Load) -> Answers:
     await asyncio.gather(*(_converse(load, questions, tally, end) for _ in range(load.connections)))
     return Answers(
         seconds=tally.seconds,
+        marked=tally.marked,
         wrong=tally.wrong,
         example=tally.example,
         duration_seconds=time.perf_counter() - begin,
@@ -118,7 +123,7 @@ async def _converse(load: Load, questions: Iterator[bytes], tally: _Tally, end: 
         writer.write(question)
         head = await reader.readuntil(b"\r\n\r\n")
         body = await reader.readexactly(_length(head))
-        tally.add(asked, right=head.startswith(b"HTTP/1.1 200 ") and marks in body, told=head + body)
+        tally.add(asked, head + body, marks)
     writer.close()
     await writer.wait_closed()
 

@@ -215,8 +215,10 @@ def _line(row: Row | Ingest) -> str:
 def _print(rows: Sequence[Row | Ingest]) -> None:
     asked = [each for each in rows if isinstance(each, Row)]
     theirs = {each.trials: each.together.rate for each in asked if each.server == "MLflow"}
-    print("\n| server | trials | question | p50 | p99 | requests/s | x MLflow | p50 against smallest | wrong |")
-    print("|---|--:|---|--:|--:|--:|--:|--:|--:|")
+    print(
+        "\n| server | trials | question | p50 | p99 | requests/s | x MLflow | p50 against smallest | so answered | failed |"
+    )
+    print("|---|--:|---|--:|--:|--:|--:|--:|--:|--:|")
     for row in asked:
         smallest = next(each for each in asked if (each.server, each.question) == (row.server, row.question))
         growth = row.alone.quantile(0.5) / smallest.alone.quantile(0.5)
@@ -224,7 +226,7 @@ def _print(rows: Sequence[Row | Ingest]) -> None:
         print(
             f"| {row.server} | {row.trials:,} | {row.question} | {row.alone.quantile(0.5) * 1e3:.2f} ms "
             f"| {row.alone.quantile(0.99) * 1e3:.2f} ms | {row.together.rate:,.0f} | {times} | {growth:.2f} "
-            f"| {row.alone.wrong + row.together.wrong} |"
+            f"| {row.alone.marked / len(row.alone.seconds):.0%} | {row.alone.wrong + row.together.wrong} |"
         )
     print(
         "\n| database | trials before | new trials/s over HTTP | trials/s by the store's methods |\n|---|--:|--:|--:|"
