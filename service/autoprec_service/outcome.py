@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.trial import Mode, Trial, TrialStatus
-from autoprec_service.policy.evidence import Evidence, gathered
+from autoprec_service.policy.evidence import Evidence, weighed
 from autoprec_service.policy.ratios import memory_ratio, speedup
 
 
@@ -39,7 +39,7 @@ class Outcome(BaseModel):
 
 def outcomes_of(trials: Sequence[Trial]) -> list[Outcome]:
     """Return how each candidate ended, from all trials of one study; the policy's own evidence, so that both agree."""
-    found = gathered(trials)
+    found = weighed(trials)
     reference = next((each for each in found if each.is_reference), None)
     return [_outcome(each, reference) for each in found]
 

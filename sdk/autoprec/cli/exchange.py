@@ -8,8 +8,19 @@ import click
 
 from autoprec.cli import options
 from autoprec.cli.main import USAGE
-from autoprec_service.exchange import export_jsonl, import_jsonl
-from autoprec_service.store import open_store
+from autoprec_service.exchange import (
+    ImportReport,
+    TrialFilters,
+    export_jsonl,
+    export_parquet,
+    import_deepspeed,
+    import_jsonl,
+    import_optimum,
+    import_parquet,
+)
+from autoprec_service.store import Store, open_store
+
+_PARQUET = ".parquet"
 
 
 @click.command("export")
@@ -28,16 +39,12 @@ def export_command(
     store: str | None,
     as_json: bool,
 ) -> None:
-    """Write studies and trials to FILE as JSON Lines; "-" is standard output."""
+    """Write studies and trials to FILE: as Parquet if its name ends so, else as JSON Lines; "-" is standard output."""
     target = sys.stdout if str(file) == "-" else file
     with open_store(store) as opened:
-        lines = export_jsonl(
-            opened,
-            target,
-            study_id=study_id,
-            model_fingerprint=model_fingerprint,
-            hardware_key=hardware_key,
-        )
+        filters = TrialFilters(study_id=study_id, model_fingerprint=model_fingerprint, hardware_key=hardware_key)
+        parquet = file.suffix == _PARQUET
+        lines = export_parquet(opened, file, **filters) if parquet else export_jsonl(opened, target, **filters)
     if as_json and target is not sys.stdout:
         click.echo(json.dumps({"file": str(file), "lines": lines}))
     else:
@@ -46,15 +53,44 @@ def export_command(
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(["autoprec", "optimum-benchmark", "deepspeed"]),
+    default="autoprec",
+    show_default=True,
+    help="What wrote it.",
+)
+@click.option("--model", help="What DeepSpeed's model is called: its results do not tell.")
+@click.option("--hardware", "hardware_key", help="The hardware key of what a peer measured on, where it does not tell.")
 @options.store
 @options.as_json
-def import_command(*, file: Path, store: str | None, as_json: bool) -> int:
+def import_command(
+    *, file: Path, source: str, model: str | None, hardware_key: str | None, store: str | None, as_json: bool
+) -> int:
     """Add the studies and trials of FILE, written by export; "-" is standard input.
 
-    Importing twice does no harm. A line that cannot be read is told and makes the exit code 2; the others are added.
+    Results of peers are added, too: optimum-benchmark's benchmark.json or the folder of its runs, DeepSpeed's
+    autotuning_results. What cannot be ours is told. Importing twice does no harm. A line that cannot be read is told
+    and makes the exit code 2; the others are added.
     """
-    source = sys.stdin if str(file) == "-" else file
+    if source == "autoprec" and (model or hardware_key):
+        raise click.UsageError("--model and --hardware are for results of peers: our own files tell both.")
+    if source != "deepspeed" and model:
+        raise click.UsageError("--model is for DeepSpeed's results alone.")
     with open_store(store) as opened:
-        report = import_jsonl(opened, source)
+        report = _imported(opened, file, source, model, hardware_key)
     click.echo(report.model_dump_json(indent=2) if as_json else str(report))
     return USAGE if report.refused else 0
+
+
+def _imported(store: Store, file: Path, source: str, model: str | None, hardware_key: str | None) -> ImportReport:
+    if source == "optimum-benchmark":
+        return import_optimum(store, file, hardware_key=hardware_key)
+    if source == "deepspeed":
+        if model is None or hardware_key is None:
+            raise click.UsageError("DeepSpeed's results tell neither model nor machine. Give --model and --hardware.")
+        return import_deepspeed(store, file, model=model, hardware_key=hardware_key)
+    if file.suffix == _PARQUET:
+        return import_parquet(store, file)
+    return import_jsonl(store, sys.stdin if str(file) == "-" else file)

@@ -35,6 +35,7 @@ _COMMANDS = {
     "trials": _Command("autoprec.cli.trials", "List stored trials."),
     "export": _Command("autoprec.cli.exchange", "Write stored studies and trials to a file."),
     "import": _Command("autoprec.cli.exchange", "Add the studies and trials of an exported file."),
+    "db": _Command("autoprec.cli.db", "Look after the store: upgrade, check, backup, prune."),
     "serve": _Command("autoprec.cli.serve", "Answer over HTTP from the trials stored here."),
     "token": _Command("autoprec.cli.token", "Make, list and revoke the tokens of a service."),
     "agent": _Command("autoprec.cli.agent", "Report this machine to a service, at an interval."),

@@ -36,13 +36,14 @@ def export_jsonl(store: Store, file: str | Path | TextIO, **filters: Unpack[Tria
     """
     lines = 0
     with writing(file) as stream:
-        for record in _records(store, filters):
+        for record in records(store, filters):
             stream.write(line_of(record))
             lines += 1
     return lines
 
 
-def _records(store: Store, filters: TrialFilters) -> Iterator[Study | Trial]:
+def records(store: Store, filters: TrialFilters) -> Iterator[Study | Trial]:
+    """Yield the trials that match every filter, each study before its first trial, and without a filter the others."""
     written: set[str] = set()
     for trial in _all_trials(store, filters):
         if trial.study_id not in written:
@@ -52,7 +53,7 @@ def _records(store: Store, filters: TrialFilters) -> Iterator[Study | Trial]:
             yield study
         yield trial
     if all(value is None for value in filters.values()):
-        yield from (study for study in store.studies() if study.id not in written)
+        yield from (study for study in _all_studies(store) if study.id not in written)
 
 
 def _all_trials(store: Store, filters: TrialFilters) -> Iterator[Trial]:
@@ -60,3 +61,10 @@ def _all_trials(store: Store, filters: TrialFilters) -> Iterator[Trial]:
     while page:
         yield from page
         page = store.trials(limit=_PAGE, after=page[-1].id, **filters)
+
+
+def _all_studies(store: Store) -> Iterator[Study]:
+    page = store.studies(limit=_PAGE)
+    while page:
+        yield from page
+        page = store.studies(limit=_PAGE, after=page[-1].id)

@@ -23,8 +23,10 @@ class ImportReport(BaseModel):
     """Records that the store held already; they were left as they are."""
     refused: tuple[RefusedLine, ...] = ()
     """Ordered by line."""
+    notes: tuple[str, ...] = ()
+    """What a peer's format could not tell, or what was left out of it because it means something else here."""
 
     def __str__(self) -> str:
-        """Return the counts, then one line for each refusal."""
+        """Return the counts, then one line for each refusal and each note."""
         head = f"{self.new} new, {self.known} already there, {len(self.refused)} refused."
-        return "\n".join([head, *(f"line {each.line}: {each.reason}" for each in self.refused)])
+        return "\n".join([head, *(f"line {each.line}: {each.reason}" for each in self.refused), *self.notes])

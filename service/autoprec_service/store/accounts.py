@@ -7,7 +7,7 @@ from autoprec_service.asked import AskedRecommendation
 from autoprec_service.errors import StoreConflictError
 from autoprec_service.run import Run
 from autoprec_service.store.changes import note_changes
-from autoprec_service.store.documents import document_of, read
+from autoprec_service.store.documents import document_of, read, say_the_same
 from autoprec_service.store.scope import Scope, chunks
 from autoprec_service.store.tables import AskedRow, DescriptionRow, ModelRow, RunRow
 
@@ -67,7 +67,7 @@ def add_recommendations(scope: Scope, asked: Iterable[AskedRecommendation]) -> i
         found = scope.select(AskedRow, AskedRow.id, AskedRow.document).where(AskedRow.id.in_(chunk))
         known |= {row.id: row.document for row in scope.rows(found)}
     for id_, document in known.items():
-        if read(AskedRecommendation, document) != given[id_]:
+        if not say_the_same(document, document_of(given[id_])):
             raise StoreConflictError(
                 f"The recommendation {id_!r} is there already with another content. Give this one an id of its own.",
             )

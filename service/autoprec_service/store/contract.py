@@ -1,8 +1,9 @@
 """What every store of studies and trials keeps to."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
@@ -14,6 +15,7 @@ from autoprec_service.asked import AskedRecommendation
 from autoprec_service.change import Change
 from autoprec_service.fleet import Node
 from autoprec_service.outcome import Outcome
+from autoprec_service.pruned import Pruned, PruneKind
 from autoprec_service.run import Run
 from autoprec_service.summaries import HardwareSummary, ModelSummary, StoreCounts
 
@@ -199,7 +201,8 @@ class Store(ABC):
     ) -> list[HardwareSummary]:
         """Return the hardware that was measured on or is reported, by key.
 
-        With `search`, that whose name or key contains it, whatever its case. `after` is the last key of the page before.
+        With `search`, that whose name or key contains it, whatever its case. `after` is the last key of the page
+        before.
 
         Raises:
             ValueError: `limit` is negative.
@@ -306,6 +309,31 @@ class Store(ABC):
             ValueError: `limit` is negative.
             StoreError: The machine has no report with the id `after`.
         """
+
+    @abstractmethod
+    def prune(self, kinds: Collection[PruneKind], *, before: datetime, dry_run: bool = False) -> Pruned:
+        """Delete what is older than `before`, all or none, and return how much that was.
+
+        - `telemetry`: live values of machines; what a machine is stays.
+        - `superseded`: studies with their trials that asked what a later, complete study asked again; so the evidence
+          of the latest study stays, and so do studies that are not complete.
+        - `recommendations`: answers that were given.
+        - `runs`: training runs that have ended.
+
+        With `dry_run` nothing is deleted, and the answer is what would be.
+        """
+
+    @abstractmethod
+    def backup(self, path: Path) -> None:
+        """Write everything, of all tenants, to a new file, while others may go on reading and writing.
+
+        Raises:
+            StoreError: The file is there already or cannot be written, or what writes it is missing.
+        """
+
+    @abstractmethod
+    def check(self, *, repair: bool = False) -> list[str]:
+        """Return what is wrong with the place, of all tenants; with `repair`, what is derived is made anew."""
 
     @abstractmethod
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, case
+from sqlalchemy import ColumnElement, case, func
 
 from autoprec_probe.profile import HardwareProfile
 from autoprec_runner.study import Study
@@ -11,7 +11,7 @@ from autoprec_runner.trial import Trial
 from autoprec_service.fleet import Node
 from autoprec_service.outcome import in_utc
 from autoprec_service.store.scope import Scope, chunks
-from autoprec_service.store.tables import HardwareRow, ModelRow, NodeRow, PairRow
+from autoprec_service.store.tables import HardwareRow, ModelRow, NodeRow, PairRow, TrialRow
 
 Pair = tuple[str, str]
 """Fingerprint of a model, and a hardware key."""
@@ -116,3 +116,20 @@ def _new_pairs(scope: Scope, pairs: Iterable[Pair]) -> set[Pair]:
 
 def _later(stored: ColumnElement[float], new: ColumnElement[float]) -> ColumnElement[float]:
     return case((stored.is_(None) | (new > stored), new), else_=stored)
+
+
+def uncount(scope: Scope, studies: Sequence[Study]) -> None:
+    """Take back the counts of studies and trials that are about to be deleted; others were made of the same pairs."""
+    for study in studies:
+        _take(scope, study.model_fingerprint, study.hardware_key, studies=1, trials=0)
+    columns = TrialRow.model_fingerprint, TrialRow.hardware_key
+    theirs = TrialRow.study_id.in_([study.id for study in studies])
+    counted = scope.select(TrialRow, *columns, func.count()).where(theirs).group_by(*columns)
+    for model, key, number in map(tuple, scope.rows(counted)):
+        _take(scope, model, key, studies=0, trials=number)
+
+
+def _take(scope: Scope, model: str, key: str, *, studies: int, trials: int) -> None:
+    for table, mine in ((ModelRow, ModelRow.fingerprint == model), (HardwareRow, HardwareRow.key == key)):
+        left = {"studies": table.studies - studies, "trials": table.trials - trials}
+        scope.change(scope.update(table).where(mine).values(left))

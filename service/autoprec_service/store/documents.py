@@ -1,4 +1,4 @@
-"""Records as JSON documents: one spelling for one content, and back."""
+"""Records as JSON documents, and back."""
 
 import json
 from typing import Any, TypeVar
@@ -18,13 +18,22 @@ from autoprec_service.outcome import Outcome
 from autoprec_service.run import Run
 
 AnyRecord = Study | Trial | Node | Report | Outcome | ModelDescription | AskedRecommendation | Run
-Record = TypeVar("Record", bound=AnyRecord)
+Record = TypeVar("Record", Study, Trial, Node, Report, Outcome, ModelDescription, AskedRecommendation, Run)
 
 
 def document_of(record: AnyRecord) -> str:
-    """Return the record as JSON with sorted keys, so that equal records have equal documents."""
+    """Return the record as JSON."""
     # round_trip leaves out derived fields, which the schema would refuse when the document is read.
-    return json.dumps(json.loads(record.model_dump_json(round_trip=True)), sort_keys=True, separators=(",", ":"))
+    return record.model_dump_json(round_trip=True)
+
+
+def say_the_same(one: str, other: str) -> bool:
+    """Return whether two documents have the same content, in whatever order it stands."""
+    return one == other or _sorted(one) == _sorted(other)
+
+
+def _sorted(document: str) -> str:
+    return json.dumps(json.loads(document), sort_keys=True)
 
 
 def read(schema: type[Record], document: str) -> Record:

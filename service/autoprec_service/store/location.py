@@ -7,13 +7,17 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from autoprec_service.errors import StoreError
-from autoprec_service.store.contract import Store
+from autoprec_service.store.contract import DEFAULT_TENANT, Store
+from autoprec_service.store.engine import store_engine
+from autoprec_service.store.failures import reported
+from autoprec_service.store.place import driven, name_of
+from autoprec_service.store.schema import revision
 from autoprec_service.store.sql import SqlStore
 
 ENVIRONMENT_VARIABLE = "AUTOPREC_DB"
 
 
-def open_store(where: str | Path | None = None) -> Store:
+def open_store(where: str | Path | None = None, *, tenant: str = DEFAULT_TENANT) -> Store:
     """Open the store at a path or an SQLAlchemy URL; it is made where there is none and migrated where it is older.
 
     Without `where` it is what the environment variable `AUTOPREC_DB` says, or else `autoprec.db` in the user's data
@@ -23,7 +27,7 @@ def open_store(where: str | Path | None = None) -> Store:
         StoreError: The place cannot be used; the message says why and what to do.
         StoreTooNewError: The store was written by a newer autoprec; it is left untouched.
     """
-    return SqlStore(place_url(where))
+    return SqlStore(place_url(where), tenant=tenant)
 
 
 def place_url(where: str | Path | None = None) -> URL:
@@ -52,3 +56,20 @@ def _url(where: str | Path) -> URL:
         raise StoreError(
             f"{text!r} is no URL of a database. Give a path, or a URL such as sqlite:////path/to/autoprec.db."
         ) from error
+
+
+def stored_revision(where: str | Path | None = None) -> str | None:
+    """Return the revision of the tables of a store, changing nothing; None where there is no store yet.
+
+    Raises:
+        StoreError: The place cannot be read.
+    """
+    url = driven(_url(where or os.environ.get(ENVIRONMENT_VARIABLE) or default_path()))
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        return None
+    engine = store_engine(url)
+    try:
+        with reported(name_of(url), "read"), engine.connect() as connection:
+            return revision(connection)
+    finally:
+        engine.dispose()

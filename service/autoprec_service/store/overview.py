@@ -54,7 +54,7 @@ def find_hardware(scope: Scope, search: str | None, limit: int | None, after: st
     if after is not None:
         statement = statement.where(key > after)
     reporting = scope.select(NodeRow, NodeRow.hardware_key, func.count()).group_by(NodeRow.hardware_key)
-    nodes: dict[str | None, int] = {row[0]: row[1] for row in scope.rows(reporting)}
+    nodes: dict[str | None, int] = {row[0]: row[1] for row in map(tuple, scope.rows(reporting))}
     return [
         HardwareSummary(
             key=row.key,
@@ -72,7 +72,7 @@ def find_hardware(scope: Scope, search: str | None, limit: int | None, after: st
 def count_all(scope: Scope) -> StoreCounts:
     """Return how much there is."""
     totals = scope.select(HardwareRow, func.sum(HardwareRow.studies), func.sum(HardwareRow.trials), func.count())
-    ((studies, trials, hardware),) = scope.rows(totals)
+    studies, trials, hardware = tuple(scope.rows(totals)[0])
     return StoreCounts(
         studies=int(studies or 0),
         trials=int(trials or 0),

@@ -35,7 +35,6 @@ Item = TypeVar("Item")
 Changes = Callable[[ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]], Values]
 
 _CHUNK = 500  # SQLite before 3.32 takes at most 999 variables in a statement
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TOLD = text("SELECT set_config('autoprec.tenant', :tenant, true)")
 _LOCKED = text(
@@ -76,10 +75,12 @@ class Scope:
         """Add rows to a table; where the key is there already, change what `changes` makes of the new row."""
         if not rows:
             return
-        statement = _INSERTS[self._connection.dialect.name](table)
-        changed = changes(statement.excluded)
-        statement = statement.on_conflict_do_update(index_elements=["tenant", *key], set_=changed)
-        self._connection.execute(statement, self._own(rows))
+        new = sqlite.insert(table) if self._connection.dialect.name == "sqlite" else postgresql.insert(table)
+        changed = changes(new.excluded)
+        self._connection.execute(
+            new.on_conflict_do_update(index_elements=["tenant", *key], set_=changed),
+            self._own(rows),
+        )
 
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """Return what a query finds."""

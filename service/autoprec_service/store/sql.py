@@ -1,9 +1,10 @@
 """A store in an SQL database."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from datetime import datetime
+from pathlib import Path
 from threading import Event
 
 from sqlalchemy import Engine
@@ -19,9 +20,12 @@ from autoprec_service.change import Change
 from autoprec_service.errors import StoreError
 from autoprec_service.fleet import Arrival, Node
 from autoprec_service.outcome import Outcome
+from autoprec_service.pruned import Pruned, PruneKind
 from autoprec_service.run import Run
 from autoprec_service.store import accounts, ingest
+from autoprec_service.store.backups import back_up
 from autoprec_service.store.changes import find_changes, last_change
+from autoprec_service.store.checking import problems
 from autoprec_service.store.contract import DEFAULT_TENANT, TELEMETRY_KEPT, ReportKind, Store
 from autoprec_service.store.documents import read
 from autoprec_service.store.engine import store_engine, writer
@@ -31,6 +35,7 @@ from autoprec_service.store.nodes import add_arrivals, find_node, find_nodes, fi
 from autoprec_service.store.outcomes import find_outcomes
 from autoprec_service.store.overview import count_all, find_hardware, find_models
 from autoprec_service.store.place import check_place, driven, name_of
+from autoprec_service.store.retention import prune
 from autoprec_service.store.schema import prepare
 from autoprec_service.store.scope import Scope, checked_tenant, open_scope
 from autoprec_service.store.tables import AskedRow, RecordRow, RunRow, StudyRow, TrialRow
@@ -287,6 +292,22 @@ class SqlStore(Store):
         with self._reading() as scope:
             return find_reports(scope, name, kind, limit, after)
 
+    def prune(self, kinds: Collection[PruneKind], *, before: datetime, dry_run: bool = False) -> Pruned:
+        """Delete what is older than `before`, and return how much that was, or would be."""
+        with self._writing() as scope:
+            return prune(scope, kinds, before=before, dry_run=dry_run)
+
+    def backup(self, path: Path) -> None:
+        """Write everything, of all tenants, to a new file."""
+        self._check_open()
+        back_up(self._engine, path, self._where)
+
+    def check(self, *, repair: bool = False) -> list[str]:
+        """Return what is wrong with the place, of all tenants, in sentences."""
+        self._check_open()
+        with reported(self._where, "checked"):
+            return problems(self._writer, repair=repair)
+
     def close(self) -> None:
         """Let go of every connection."""
         self._closed.set()
@@ -310,10 +331,13 @@ class SqlStore(Store):
 
     @contextmanager
     def _transaction(self, engine: Engine, done: str) -> Iterator[Scope]:
-        if self._closed.is_set():
-            raise StoreError(f"The store {self._where} is closed. Open it again with open_store().")
+        self._check_open()
         with reported(self._where, done), engine.begin() as connection:
             yield open_scope(connection, self._tenant, writes=engine is self._writer)
+
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise StoreError(f"The store {self._where} is closed. Open it again with open_store().")
 
     def _reading(self) -> AbstractContextManager[Scope]:
         return self._transaction(self._engine, "read")

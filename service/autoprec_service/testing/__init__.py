@@ -3,7 +3,10 @@
 from autoprec_service.testing.contract import StoreContract
 from autoprec_service.testing.factories import (
     PROFILE,
+    make_asked,
+    make_description,
     make_report,
+    make_run,
     make_stability,
     make_step_time,
     make_study,
@@ -13,7 +16,10 @@ from autoprec_service.testing.factories import (
 __all__ = [
     "PROFILE",
     "StoreContract",
+    "make_asked",
+    "make_description",
     "make_report",
+    "make_run",
     "make_stability",
     "make_step_time",
     "make_study",

@@ -11,12 +11,25 @@ import pytest
 from autoprec_probe.agent.report import Report
 from autoprec_probe.candidate import Candidate
 from autoprec_service.errors import StoreConflictError, StoreError
+from autoprec_service.outcome import outcomes_of
+from autoprec_service.pruned import Pruned, PruneKind
 from autoprec_service.store.contract import Store
-from autoprec_service.testing.factories import PROFILE, STARTED_AT, make_report, make_study, make_trial
+from autoprec_service.summaries import ModelSummary, StoreCounts
+from autoprec_service.testing.factories import (
+    PROFILE,
+    STARTED_AT,
+    make_asked,
+    make_description,
+    make_report,
+    make_run,
+    make_study,
+    make_trial,
+)
 
 StoreOpener = Callable[[], Store]
 
 _THREADS = 4
+_LATE = STARTED_AT + timedelta(days=9)
 _LATER = PROFILE.model_copy(update={"system": "Darwin"})
 
 
@@ -316,3 +329,234 @@ class StoreContract:
             node = store.node("node")
             assert node is not None
             assert max(numbers) == node.latest.sequence
+
+    def test_shows_a_tenant_nothing_of_another(self, opener: StoreOpener) -> None:
+        """Whatever is asked: by id, by filter, by search, by cursor."""
+        with opener() as store:
+            _fill(store, "ours")
+            other = store.for_tenant("other")
+            assert other.tenant == "other"
+            assert [other.study("ours"), other.trial("ours"), other.node("ours"), other.description("ours")] == [
+                None
+            ] * 4
+            assert [other.studies(), other.trials(), other.nodes(), other.reports("ours"), other.runs()] == [[]] * 5
+            assert [other.outcomes(), other.descriptions(), other.recommendations(), other.changes()] == [[]] * 4
+            assert [other.models(), other.models(search="ours"), other.hardware(), other.hardware(search="c")] == [
+                []
+            ] * 4
+            assert other.counts() == StoreCounts(studies=0, trials=0, models=0, hardware=0, nodes=0)
+            for page in (other.studies, other.trials, other.runs, other.recommendations, other.models, other.outcomes):
+                with pytest.raises(StoreError, match="'ours'"):
+                    page(after="ours")
+            with pytest.raises(StoreError, match="no report"):
+                other.reports("ours", after=make_report(1).id)
+
+    def test_gives_each_tenant_ids_of_its_own(self, opener: StoreOpener) -> None:
+        """The same ids may be used by two tenants, and what one writes changes nothing of the other's."""
+        with opener() as store:
+            other = store.for_tenant("other")
+            _fill(store, "same")
+            _fill(other, "same", model_fingerprint="theirs")
+            assert {store.trials()[0].model_fingerprint, other.trials()[0].model_fingerprint} == {"same", "theirs"}
+            other.save_study(make_study(id="same", model_fingerprint="theirs", status="complete"))
+            assert store.studies()[0].status == "running"
+            assert [each.fingerprint for each in store.models()] == ["same"]
+            everything: tuple[PruneKind, ...] = ("telemetry", "superseded", "recommendations", "runs")
+            other.prune(everything, before=STARTED_AT + timedelta(days=9))
+            assert len(store.reports("same")) == len(store.runs()) == len(store.recommendations()) == 1
+
+    def test_refuses_a_trial_for_the_study_of_another_tenant(self, opener: StoreOpener) -> None:
+        """A study of another tenant is not there."""
+        with opener() as store:
+            store.save_study(make_study())
+            with pytest.raises(StoreConflictError, match="Save the study first"):
+                store.for_tenant("other").add_trials([make_trial()])
+
+    @pytest.mark.parametrize("name", ["", "*", "a b", "a'b", "-a", "a" * 65])
+    def test_refuses_what_is_no_name_of_a_tenant(self, opener: StoreOpener, name: str) -> None:
+        """A name is short and plain."""
+        with opener() as store, pytest.raises(StoreError, match="no name of a tenant"):
+            store.for_tenant(name)
+
+    def test_saves_studies_together_or_not_at_all(self, opener: StoreOpener) -> None:
+        """One contradiction refuses the batch."""
+        with opener() as store:
+            assert store.save_studies([make_study(id="a"), make_study(id="b"), make_study(id="a")]) == len("ab")
+            with pytest.raises(StoreConflictError, match="'a'"):
+                store.save_studies([make_study(id="c"), make_study(id="a", hardware_key="other")])
+            assert [each.id for each in store.studies()] == ["a", "b"]
+
+    def test_returns_the_newest_first_if_asked(self, opener: StoreOpener) -> None:
+        """Pages go on in the same direction."""
+        with opener() as store:
+            store.save_studies(make_study(id=name) for name in "abc")
+            store.add_trials(make_trial(id=name, study_id="a") for name in "abc")
+            assert [each.id for each in store.studies(newest_first=True, limit=2)] == ["c", "b"]
+            assert [each.id for each in store.trials(newest_first=True, after="b")] == ["a"]
+
+    def test_derives_outcomes_as_trials_arrive(self, opener: StoreOpener) -> None:
+        """They say what the policy would, whatever the order and the batches in which trials come."""
+        trials = [
+            make_trial("bf16-mixed", phase="sprint", seconds=0.6, memory=2**29),
+            make_trial(),
+            make_trial("bf16-mixed", seconds=0.5, memory=2**29),
+            make_trial("16-true", status="oom", seconds=None, memory=None, verdict=None),
+        ]
+        with opener() as store:
+            store.save_study(make_study())
+            for trial in trials[:3]:
+                store.add_trials([trial])
+            store.add_trials(trials)
+            found = {each.candidate.precision: each for each in store.outcomes()}
+            assert found == {each.candidate.precision: each for each in outcomes_of(trials)}
+            assert (found["bf16-mixed"].speedup, found["bf16-mixed"].memory_ratio) == (2.0, 0.5)
+            assert (found["bf16-mixed"].stable, found["16-true"].stable) == (True, None)
+            assert found["16-true"].status == "oom"
+
+    def test_pages_through_outcomes(self, opener: StoreOpener) -> None:
+        """A page goes on after a trial that no longer decides, too."""
+        with opener() as store:
+            store.save_study(make_study())
+            store.add_trials([make_trial(), make_trial("bf16-mixed", phase="sprint"), make_trial("16-mixed")])
+            first = store.outcomes(limit=2)
+            store.add_trials([make_trial("bf16-mixed")])
+            rest = store.outcomes(after=first[-1].trial_id)
+            assert len({each.candidate for each in (*first, *rest)}) == len(first) + len(rest)
+            assert store.outcomes(hardware_key="other") == store.outcomes(mode="inference") == []
+            assert store.outcomes(study_id="study-a") == store.outcomes(model_fingerprint="model-a")
+
+    def test_sums_up_models_and_hardware(self, opener: StoreOpener) -> None:
+        """Studies and trials are counted once, however often they are sent."""
+        with opener() as store:
+            for _ in range(2):
+                store.save_studies([make_study(), make_study(id="b", hardware_key="other")])
+                store.add_trials([make_trial(), make_trial("bf16-mixed", started_at=_LATE)])
+            (model,) = store.models()
+            assert model == ModelSummary(
+                fingerprint="model-a",
+                name="a small model",
+                parameters=None,
+                studies=2,
+                trials=2,
+                hardware_keys=("cpu-x86-2c", "other"),
+                last_measured_at=_LATE,
+            )
+            assert [(each.key, each.studies, each.trials, each.models) for each in store.hardware()] == [
+                ("cpu-x86-2c", 1, 2, 1),
+                ("other", 1, 0, 1),
+            ]
+            assert store.counts() == StoreCounts(studies=2, trials=2, models=1, hardware=2, nodes=0)
+            assert store.check() == []
+
+    def test_calls_a_model_as_it_describes_itself(self, opener: StoreOpener) -> None:
+        """A description may come before or after its studies."""
+        described = make_description(model_fingerprint="model-a", name="My Model", parameters=7)
+        with opener() as store:
+            store.save_description(described)
+            store.save_description(described)
+            store.save_study(make_study())
+            assert [described] == store.descriptions()
+            assert store.description("model-a") == described
+            assert [(each.name, each.parameters, each.studies) for each in store.models()] == [("My Model", 7, 1)]
+
+    def test_searches_models_and_hardware(self, opener: StoreOpener) -> None:
+        """By a part of name or key, whatever the case; wildcards are letters like any other."""
+        with opener() as store:
+            for name in ("Llama 8B", "llama_70b", "vit"):
+                store.save_study(make_study(id=name, workload=name, model_fingerprint=name, hardware_key=f"key {name}"))
+            assert [each.name for each in store.models(search="LLAMA")] == ["Llama 8B", "llama_70b"]
+            assert [each.name for each in store.models(search="a_7")] == ["llama_70b"]
+            assert store.models(search="%") == []
+            assert store.hardware(search="x") == []
+            assert [each.key for each in store.hardware(search="VIT")] == ["key vit"]
+            assert [each.name for each in store.models(limit=1, after="Llama 8B")] == ["llama_70b"]
+            assert [each.key for each in store.hardware(limit=1, after="key Llama 8B")] == ["key llama_70b"]
+
+    def test_lists_hardware_that_only_reports(self, opener: StoreOpener) -> None:
+        """Nothing need be measured on it."""
+        with opener() as store:
+            _add(store, make_report(1, profile=PROFILE))
+            _add(store, make_report(1, profile=PROFILE), name="another")
+            (found,) = store.hardware()
+            assert (found.key, found.nodes, found.studies, found.last_measured_at) == (PROFILE.key, 2, 0, None)
+
+    def test_tells_what_was_written_in_order(self, opener: StoreOpener) -> None:
+        """A reader goes on where it stopped and misses nothing."""
+        with opener() as store:
+            assert store.last_change() == 0
+            _fill(store, "one")
+            seen = store.changes()
+            assert {(each.kind, each.id) for each in seen} == {
+                (each, "one") for each in ("study", "trial", "node", "run")
+            }
+            assert seen[-1].position == store.last_change()
+            store.add_trials([make_trial(id="one", study_id="one", model_fingerprint="one")])
+            assert store.changes(store.last_change()) == []
+            store.add_trials([make_trial(id="two", study_id="one")])
+            assert [each.id for each in store.changes(seen[-1].position, limit=1)] == ["two"]
+
+    def test_keeps_recommendations_once(self, opener: StoreOpener) -> None:
+        """Another content under a known id is refused."""
+        with opener() as store:
+            assert store.add_recommendations([make_asked("a"), make_asked("b"), make_asked("a")]) == len("ab")
+            assert store.add_recommendations([make_asked("a")]) == 0
+            with pytest.raises(StoreConflictError, match="'a'"):
+                store.add_recommendations([make_asked("c"), make_asked("a", confidence=0.1)])
+            assert [each.id for each in store.recommendations(newest_first=True)] == ["b", "a"]
+            assert store.recommendations(hardware_key="other") == []
+
+    def test_keeps_what_was_seen_last_of_a_run(self, opener: StoreOpener) -> None:
+        """A late message changes nothing."""
+        first, last = make_run("run"), make_run("run", seen_at=_LATE, ended_at=_LATE)
+        with opener() as store:
+            for run in (first, last, first):
+                store.save_run(run)
+            assert [last] == store.runs(ended=True)
+            assert store.runs(ended=False) == store.runs(node="other") == []
+
+    def test_prunes_what_is_old_and_nothing_else(self, opener: StoreOpener) -> None:
+        """The evidence of the latest study of each question stays, and a dry run deletes nothing."""
+        with opener() as store:
+            for number, hardware in enumerate(("cpu-x86-2c", "cpu-x86-2c", "only")):
+                study = make_study(id=str(number), status="complete", started_at=STARTED_AT, hardware_key=hardware)
+                store.save_study(study.model_copy(update={"started_at": STARTED_AT + timedelta(hours=number)}))
+                store.add_trials([make_trial(id=str(number), study_id=str(number), hardware_key=hardware)])
+            store.save_study(make_study(id="running"))
+            would = store.prune(["superseded"], before=_LATE, dry_run=True)
+            assert would == Pruned(studies=1, trials=1)
+            assert store.prune(["superseded"], before=STARTED_AT) == Pruned()
+            assert len(store.trials()) == 3  # noqa: PLR2004 (as many as were added)
+            assert would == store.prune(["superseded"], before=_LATE)
+            assert [each.id for each in store.studies()] == ["1", "2", "running"]
+            assert [each.id for each in store.trials()] == ["1", "2"]
+            assert store.check() == []
+
+    def test_prunes_reports_answers_and_runs(self, opener: StoreOpener) -> None:
+        """A running run and a profile stay."""
+        with opener() as store:
+            _fill(store, "one")
+            store.save_run(make_run("ended", ended_at=STARTED_AT))
+            _add(store, make_report(7, profile=PROFILE), name="one")
+            pruned = store.prune(["telemetry", "recommendations", "runs"], before=_LATE)
+            assert Pruned(reports=1, recommendations=1, runs=1) == pruned
+            assert [each.sequence for each in store.reports("one")] == [7]
+            assert [each.id for each in store.runs()] == ["one"]
+
+    def test_repairs_what_is_derived(self, opener: StoreOpener) -> None:
+        """A sound place has no problem, before and after."""
+        with opener() as store:
+            _fill(store, "one")
+            _fill(store.for_tenant("other"), "two")
+            assert store.check() == store.check(repair=True) == []
+            assert [each.fingerprint for each in store.models()] == ["one"]
+
+
+def _fill(store: Store, name: str, **overrides: Any) -> None:
+    """Add one record of each kind, with this id, about a model with this fingerprint unless told otherwise."""
+    model: dict[str, Any] = {"model_fingerprint": name} | overrides
+    store.save_study(make_study(id=name, **model))
+    store.add_trials([make_trial(id=name, study_id=name, **model)])
+    store.save_description(make_description(**model))
+    store.add_recommendations([make_asked(name, **model)])
+    store.save_run(make_run(name, **model))
+    _add(store, make_report(1), name=name)

@@ -7,8 +7,11 @@ from autoprec_probe.agent.report import Report
 from autoprec_probe.candidate import Candidate, MatmulPrecision
 from autoprec_probe.profile import Cpu, HardwareProfile, Software
 from autoprec_probe.telemetry import HostTelemetry, Telemetry
+from autoprec_runner.description import ModelDescription
 from autoprec_runner.study import Study
 from autoprec_runner.trial import Phase, Stability, StepTime, Trial
+from autoprec_service.asked import AskedRecommendation
+from autoprec_service.run import Run
 
 STARTED_AT = datetime(2025, 1, 1, 12, tzinfo=UTC)
 
@@ -100,3 +103,49 @@ def make_report(number: int, *, run: str = "a", load: float | None = 1.0, **over
         "telemetry": None if load is None else Telemetry(host=HostTelemetry(load_average=load)),
     }
     return Report.model_validate(fields | overrides)
+
+
+def make_description(**overrides: Any) -> ModelDescription:
+    """Return a model in figures, unless the fields of the schema in `overrides` say otherwise."""
+    fields = {
+        "model_fingerprint": "model-a",
+        "workload_key": "workload-a",
+        "name": "a described model",
+        "mode": "train",
+        "parameters": 1_000_000,
+        "layers": {"Linear": 4},
+    }
+    return ModelDescription.model_validate(fields | overrides)
+
+
+def make_run(id: str, **overrides: Any) -> Run:  # noqa: A002 (as in the schema)
+    """Return a run that goes on, unless the fields of the schema in `overrides` say otherwise."""
+    fields = {
+        "id": id,
+        "node": "node",
+        "model_fingerprint": "model-a",
+        "workload": "a small model",
+        "hardware_key": "cpu-x86-2c",
+        "precision": "32-true",
+        "mode": "train",
+        "started_at": STARTED_AT,
+        "seen_at": STARTED_AT,
+    }
+    return Run.model_validate(fields | overrides)
+
+
+def make_asked(id: str, **overrides: Any) -> AskedRecommendation:  # noqa: A002 (as in the schema)
+    """Return a measured recommendation, unless the fields of the schema in `overrides` say otherwise."""
+    fields = {
+        "id": id,
+        "asked_at": STARTED_AT,
+        "question": {"objective": "throughput"},
+        "precision": "bf16-mixed",
+        "basis": "measured",
+        "confidence": 0.9,
+        "model_fingerprint": "model-a",
+        "hardware_key": "cpu-x86-2c",
+        "mode": "train",
+        "evidence": ("a",),
+    }
+    return AskedRecommendation.model_validate(fields | overrides)

@@ -12,21 +12,29 @@ _TENANT = "default"
 
 _STUDIES = ("position", "id", "model_fingerprint", "workload_key", "hardware_key", "mode", "status", "document")
 _TRIALS = ("position", "id", "study_id", "model_fingerprint", "workload_key", "hardware_key", "precision", "status")
-_OLD = {
+_OLD: dict[str, tuple[str, ...]] = {
     "studies": _STUDIES,
     "trials": (*_TRIALS, "document"),
     "nodes": ("position", "name", "document"),
     "reports": ("position", "node", "id", "kind", "observed_at", "document"),
 }
-_OLD_INDEXES = {
+_OLD_INDEXES: dict[str, list[tuple[str, ...]]] = {
     "studies": [("workload_key", "hardware_key")],
     "trials": [("study_id",), ("model_fingerprint", "hardware_key"), ("workload_key", "hardware_key")],
     "nodes": [],
     "reports": [("node", "kind", "observed_at")],
 }
-_OLD_UNIQUE = {"studies": ("id",), "trials": ("id",), "nodes": ("name",), "reports": ("node", "id")}
-_OLD_REFERENCES = {"trials": ("study_id", "studies", "id"), "reports": ("node", "nodes", "name")}
-_INDEXES = {
+_OLD_UNIQUE: dict[str, tuple[str, ...]] = {
+    "studies": ("id",),
+    "trials": ("id",),
+    "nodes": ("name",),
+    "reports": ("node", "id"),
+}
+_OLD_REFERENCES: dict[str, tuple[str, ...]] = {
+    "trials": ("study_id", "studies", "id"),
+    "reports": ("node", "nodes", "name"),
+}
+_INDEXES: dict[str, list[tuple[str, ...]]] = {
     "studies": [
         ("position",),
         ("model_fingerprint", "hardware_key", "position"),
@@ -96,7 +104,7 @@ def downgrade() -> None:
             op.execute(f"ALTER TABLE {name} DISABLE ROW LEVEL SECURITY")
     for name in ("reports", "nodes", "trials", "studies"):
         references = _OLD_REFERENCES.get(name)
-        indexes = [("tenant", *columns) for columns in _INDEXES[name]]
+        indexes: list[tuple[str, ...]] = [("tenant", *columns) for columns in _INDEXES[name]]
         mine = ("tenant", references[0], *references[1:]) if references else None
         _set_aside(name, indexes, ("tenant", *_OLD_UNIQUE[name]), mine)
     _create_old()
@@ -120,8 +128,8 @@ def _set_aside(
         op.drop_index(_index(name, columns), name)
     if op.get_bind().dialect.name == "postgresql":
         if references:
-            *columns, table, _ = references
-            op.drop_constraint(f"fk_{name}_{'_'.join(columns)}_{table}", name)
+            *mine, table, _ = references
+            op.drop_constraint(f"fk_{name}_{'_'.join(mine)}_{table}", name)
         op.drop_constraint(f"uq_{name}_{'_'.join(unique)}", name)
         op.drop_constraint(f"pk_{name}", name)
         op.execute(f"ALTER SEQUENCE {name}_position_seq RENAME TO old_{name}_position_seq")
