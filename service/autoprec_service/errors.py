@@ -9,6 +9,7 @@ ServiceError
 ├── AccessError                 a token that cannot be made or found
 └── StoreError                  the store cannot be opened, read or written
     ├── StoreConflictError      a record contradicts what is stored
+    ├── UnknownPageError        there is no record that a page could begin after
     └── StoreTooNewError        the store was written by a newer autoprec
 """
 
@@ -47,6 +48,10 @@ class StoreError(ServiceError):
 
 class StoreConflictError(StoreError):
     """A record contradicts what is stored; nothing of the call was written."""
+
+
+class UnknownPageError(StoreError):
+    """There is no record with the id after which a page shall begin."""
 
 
 class StoreTooNewError(StoreError):

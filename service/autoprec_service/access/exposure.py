@@ -16,6 +16,6 @@ def check_exposure(settings: Settings, registry: TokenRegistry) -> None:
     if not guarded:
         raise SettingsError(
             f"On {settings.host} anyone who reaches this machine could ask and report. Make a token first (autoprec "
-            "token create), or give --token, AUTOPREC_TOKENS, AUTOPREC_ADMIN_TOKEN or AUTOPREC_ADMIN_TOKEN_FILE; or stay "
-            "on 127.0.0.1. AUTOPREC_ALLOW_ANONYMOUS=true lets everybody in.",
+            "token create), or give --token, AUTOPREC_TOKENS, AUTOPREC_ADMIN_TOKEN or AUTOPREC_ADMIN_TOKEN_FILE; or "
+            "stay on 127.0.0.1. AUTOPREC_ALLOW_ANONYMOUS=true lets everybody in.",
         )

@@ -19,6 +19,8 @@ from autoprec_service.store.failures import reported
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """What a tenant may be called."""
 LONGEST_NAME = 200
+NAME = r"^[^\x00-\x1f\x7f-\x9f]+$"
+"""What a token may be called: no control characters."""
 
 _USE_KEPT_SECONDS = 60.0
 
@@ -186,8 +188,10 @@ def _checked_tenant(tenant: str) -> str:
 
 
 def _checked_name(name: str) -> str:
-    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        raise AccessError(f"The name {name[:LONGEST_NAME]!r} must be 1 to {LONGEST_NAME} printable characters.")
+    if not 1 <= len(name) <= LONGEST_NAME or name.endswith("\n") or re.match(NAME, name) is None:
+        raise AccessError(
+            f"The name {name[:LONGEST_NAME]!r} must have 1 to {LONGEST_NAME} characters, and none that control.",
+        )
     return name
 
 

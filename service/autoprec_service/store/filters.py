@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from autoprec_service.errors import StoreError
+from autoprec_service.errors import UnknownPageError
 from autoprec_service.store.scope import Scope
 from autoprec_service.store.tables import RecordRow
 
@@ -41,7 +41,7 @@ def position_of(scope: Scope, table: type[RecordRow], id_: str) -> int:
     """
     position: int | None = scope.scalar(scope.select(table, table.position).where(table.id == id_))
     if position is None:
-        raise StoreError(
+        raise UnknownPageError(
             f"The store holds no record {id_!r} in {table.__tablename__} to go on after: "
             "give the id of the last record of the page before.",
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from autoprec_probe.agent.report import Report
-from autoprec_service.errors import StoreError
+from autoprec_service.errors import UnknownPageError
 from autoprec_service.fleet import Arrival, Node, updated
 from autoprec_service.store.changes import note_changes
 from autoprec_service.store.contract import ReportKind
@@ -59,7 +59,9 @@ def find_reports(
         asked = scope.select(ReportRow, ReportRow.position).where(ReportRow.node == name, ReportRow.id == after)
         position = scope.scalar(asked)
         if position is None:
-            raise StoreError(f"The node {name!r} has no report {after!r} to go on after: it may have been given up.")
+            raise UnknownPageError(
+                f"The node {name!r} has no report {after!r} to go on after: it may have been given up."
+            )
         mine = mine.where(ReportRow.position > position)
     return [read(Report, document) for document in scope.scalars(mine)]
 

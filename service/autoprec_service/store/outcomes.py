@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.trial import Trial
-from autoprec_service.errors import StoreError
+from autoprec_service.errors import UnknownPageError
 from autoprec_service.outcome import Outcome, outcomes_of
 from autoprec_service.store.documents import document_of, read
 from autoprec_service.store.filters import Filters
@@ -49,7 +49,7 @@ def _position(scope: Scope, trial_id: str) -> int:
     """Return the position of the outcome that a trial is part of; another trial may decide about it by now."""
     document = scope.scalar(scope.select(TrialRow, TrialRow.document).where(TrialRow.id == trial_id))
     if document is None:
-        raise StoreError(
+        raise UnknownPageError(
             f"The store holds no trial {trial_id!r} to go on after: "
             "give the trial_id of the last outcome of the page before.",
         )

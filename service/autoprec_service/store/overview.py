@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import and_, func, or_
 
-from autoprec_service.errors import StoreError
+from autoprec_service.errors import UnknownPageError
 from autoprec_service.store.scope import Scope, Table
 from autoprec_service.store.tables import HardwareRow, ModelRow, NodeRow, PairRow
 from autoprec_service.summaries import HardwareSummary, ModelSummary, StoreCounts
@@ -22,7 +22,7 @@ def find_models(scope: Scope, search: str | None, limit: int | None, after: str 
     if after is not None:
         last = scope.scalar(scope.select(ModelRow, name).where(fingerprint == after))
         if last is None:
-            raise StoreError(f"The store knows no model {after!r} to go on after.")
+            raise UnknownPageError(f"The store knows no model {after!r} to go on after.")
         statement = statement.where(or_(name > last, and_(name == last, fingerprint > after)))
     rows = scope.rows(statement)
     keys: dict[str, list[str]] = defaultdict(list)

@@ -55,6 +55,11 @@ class ServiceProcess:
         assert self._process is not None, "the service does not run"
         return self._process.pid
 
+    def ask_to_end(self) -> None:
+        """Send SIGTERM and go on."""
+        assert self._process is not None, "the service does not run"
+        self._process.terminate()
+
     def terminate(self) -> int:
         """Ask it to end, wait until it has, and return its exit code."""
         assert self._process is not None, "the service does not run"

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from autoprec_service.errors import AccessError, StoreConflictError, StoreError
+from autoprec_service.errors import AccessError, StoreConflictError, StoreError, UnknownPageError
 from autoprec_service.web.problem import TITLES, Problem, problem_of, problem_response
 
 _TOLD_ERRORS = 10
@@ -17,6 +17,7 @@ def tell_failures(app: FastAPI) -> None:
     """Make every error that a route may raise a problem."""
     app.add_exception_handler(StoreConflictError, _conflicting)
     app.add_exception_handler(StoreError, _unavailable)
+    app.add_exception_handler(UnknownPageError, _missing)
     app.add_exception_handler(AccessError, _not_accepted)
     app.add_exception_handler(HTTPException, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -28,6 +29,10 @@ def _conflicting(_: Request, error: Exception) -> JSONResponse:
 
 def _unavailable(_: Request, error: Exception) -> JSONResponse:
     return problem_of(503, str(error), {"Retry-After": "1"})
+
+
+def _missing(_: Request, error: Exception) -> JSONResponse:
+    return problem_of(404, str(error))
 
 
 def _not_accepted(_: Request, error: Exception) -> JSONResponse:

@@ -1,6 +1,7 @@
 """What is new in a store, told to many listeners for the price of one question."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 from fastapi.concurrency import run_in_threadpool
@@ -11,6 +12,7 @@ from autoprec_service.store import Store
 
 _PAGE = 500
 _QUIET_INTERVALS = 10
+_log = logging.getLogger("autoprec.events")
 
 
 class Feed:
@@ -37,14 +39,14 @@ class Feed:
     async def changes(self, after: int | None) -> AsyncIterator[list[Change]]:
         """Yield what was written after a position, or from now on for None.
 
-        Yields an empty list after each interval without news, so that a listener that went away is noticed.
+        Yields an empty list first and after some intervals without news, so that a listener that went away is noticed.
 
         Raises:
             StoreError: The database does not answer.
         """
         self._join()
         try:
-            position = await self._last(0) if after is None else after
+            position = await run_in_threadpool(self._store.last_change) if after is None else after
             while not self._stopping.is_set():
                 page = await run_in_threadpool(self._store.changes, position, _PAGE)
                 position = page[-1].position if page else position
@@ -55,13 +57,12 @@ class Feed:
             self._leave()
 
     async def _wait_beyond(self, position: int) -> None:
-        """Wait until there is something after a position, for a few intervals at most."""
+        """Wait for one interval at least, and until there is something after a position for a few at most."""
         async with self._grown:
-            try:
-                async with asyncio.timeout(_QUIET_INTERVALS * self._interval):
-                    await self._grown.wait_for(lambda: self._newest > position or self._stopping.is_set())
-            except TimeoutError:
-                return
+            for _ in range(_QUIET_INTERVALS):
+                await self._grown.wait()
+                if self._newest > position or self._stopping.is_set():
+                    return
 
     def _join(self) -> None:
         self.listeners += 1
@@ -76,17 +77,9 @@ class Feed:
     async def _ask(self) -> None:
         while True:
             try:
-                self._newest = await self._last(self._newest)
-            except StoreError:
-                self._newest += 0  # the listeners find out themselves
+                self._newest = await run_in_threadpool(self._store.last_change)
+            except StoreError as error:
+                _log.warning("No news: %s", error)  # listeners find out when they read
             async with self._grown:
                 self._grown.notify_all()
             await asyncio.sleep(self._interval)
-
-    async def _last(self, position: int) -> int:
-        """Return the position of the newest change, going on from one that is known."""
-        while page := await run_in_threadpool(self._store.changes, position or None, _PAGE):
-            position = page[-1].position
-            if len(page) < _PAGE:
-                break
-        return position

@@ -1,11 +1,14 @@
 """Models and hardware over HTTP: what was measured, in short."""
 
-from fastapi import APIRouter, HTTPException
+from typing import Annotated
+
+from fastapi import APIRouter, Body, HTTPException
 
 from autoprec_runner.description import ModelDescription
 from autoprec_runner.trial import Mode
 from autoprec_service.outcome import Outcome
 from autoprec_service.summaries import HardwareSummary, ModelSummary
+from autoprec_service.web.examples import DESCRIPTION, shown
 from autoprec_service.web.parameters import (
     Accesses,
     After,
@@ -20,19 +23,21 @@ from autoprec_service.web.parameters import (
 )
 from autoprec_service.web.problem import problems
 
+Described = Annotated[ModelDescription, Body(openapi_examples=shown(DESCRIPTION))]
+
 
 def model_routes() -> APIRouter:
     """Return the routes of models."""
     found = routes("models")
 
-    @found.put("/models/{fingerprint}", operation_id="describeModel", responses=problems(400, 413))
+    @found.put("/models/{fingerprint}", operation_id="describeModel", responses=problems(400, 409, 413))
     def describe(
-        *, fingerprint: Identifier, description: ModelDescription, store: TenantStore, who: Reporter, access: Accesses
+        *, fingerprint: Identifier, description: Described, store: TenantStore, who: Reporter, access: Accesses
     ) -> ModelDescription:
         """Store what may be told of a model, figures and never code or weights; an earlier description is replaced."""
         if description.model_fingerprint != fingerprint:
             raise HTTPException(
-                422,
+                409,
                 f"The description is of the model {description.model_fingerprint!r}: put it to the path of that one.",
             )
         store.save_description(description)

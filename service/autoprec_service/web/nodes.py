@@ -4,16 +4,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Path
+from fastapi import APIRouter, Body, HTTPException, Path
 
 from autoprec_probe.agent.report import NODE_NAME, Receipt, Report, ReportBatch
 from autoprec_service.fleet import Node
 from autoprec_service.store import Store
 from autoprec_service.store.contract import ReportKind
+from autoprec_service.web.examples import REPORTS, shown
 from autoprec_service.web.node_state import State, quiet_seconds, state_of
 from autoprec_service.web.parameters import Accesses, After, Counted, Limit, Reader, Reporter, TenantStore, routes
 from autoprec_service.web.problem import problems
 
+Reports = Annotated[ReportBatch, Body(openapi_examples=shown(REPORTS))]
 NodeName = Annotated[str, Path(pattern=NODE_NAME, description="A host name or the name of a Kubernetes node.")]
 
 
@@ -35,7 +37,7 @@ def node_routes(clock: Callable[[], datetime] | None = None) -> APIRouter:
 
     @found.put("/nodes/{name}", operation_id="reportNode", responses=problems(400, 413))
     def report(
-        *, name: NodeName, batch: ReportBatch, store: TenantStore, who: Reporter, access: Accesses, metrics: Counted
+        *, name: NodeName, batch: Reports, store: TenantStore, who: Reporter, access: Accesses, metrics: Counted
     ) -> Receipt:
         """Take reports of one machine. Sending them again does no harm: each has an id and counts once."""
         stored = store.add_reports(name, batch.reports, sent_at=batch.sent_at, received_at=now())

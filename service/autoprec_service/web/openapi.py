@@ -33,6 +33,7 @@ TAGS = [
     }.items()
 ]
 _FIRST_ERROR = 400
+_LARGEST = (1 << 63) - 1
 
 
 def describe(app: FastAPI) -> None:
@@ -51,6 +52,8 @@ def _completed(found: dict[str, Any]) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas["Problem"] = Problem.model_json_schema()
+    schemas["Candidate"]["properties"]["precision"] |= {"minLength": 1, "maxLength": 128}
+    _bound_integers(found)
     found["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "A token: `autoprec token create`."},
         "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The same, of a browser."},
@@ -59,6 +62,21 @@ def _completed(found: dict[str, Any]) -> dict[str, Any]:
         for operation in operations.values():
             _complete(operation, closed=path not in ALWAYS_OPEN)
     return found
+
+
+def _bound_integers(schema: Any) -> None:
+    """Say of every integer that it has 64 bits: larger ones are refused wherever they are."""
+    if isinstance(schema, list):
+        for each in schema:
+            _bound_integers(each)
+    elif isinstance(schema, dict):
+        if schema.get("type") == "integer":
+            if "exclusiveMinimum" not in schema:
+                schema.setdefault("minimum", -_LARGEST)
+            if "exclusiveMaximum" not in schema:
+                schema.setdefault("maximum", _LARGEST)
+        for each in schema.values():
+            _bound_integers(each)
 
 
 def _complete(operation: dict[str, Any], *, closed: bool) -> None:

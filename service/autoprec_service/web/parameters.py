@@ -53,5 +53,5 @@ Admin = Annotated[Principal, Depends(require("admin"))]
 
 def routes(tag: str, lifespan: Lifespan[FastAPI] | None = None) -> APIRouter:
     """Return a router whose routes ask for a token and read JSON strictly; `lifespan` runs within the application's."""
-    common = problems(401, 403, 422, 429, 500, 503)
+    common = problems(401, 403, 404, 422, 429, 500, 503)
     return APIRouter(tags=[tag], route_class=StrictRoute, responses=common, lifespan=lifespan)

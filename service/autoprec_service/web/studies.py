@@ -6,6 +6,7 @@ from fastapi import APIRouter, Body, HTTPException
 
 from autoprec_runner.study import Study, StudyStatus
 from autoprec_service.store import Store
+from autoprec_service.web.examples import STUDY, shown
 from autoprec_service.web.parameters import (
     LONGEST_BATCH,
     Accesses,
@@ -20,8 +21,9 @@ from autoprec_service.web.parameters import (
 )
 from autoprec_service.web.problem import problems
 from autoprec_service.web.receipts import Stored
+from autoprec_service.web.recorded import RecordedStudy
 
-Studies = Annotated[list[Study], Body(min_length=1, max_length=LONGEST_BATCH)]
+Studies = Annotated[list[RecordedStudy], Body(min_length=1, max_length=LONGEST_BATCH, openapi_examples=shown([STUDY]))]
 
 
 def study_routes() -> APIRouter:
@@ -31,11 +33,10 @@ def study_routes() -> APIRouter:
     @found.post("/studies", operation_id="saveStudies", responses=problems(400, 409, 413))
     def save(studies: Studies, store: TenantStore, who: Reporter, access: Accesses) -> Stored:
         """Store studies, all or none, or replace what is stored under their ids. Sending them again does no harm."""
-        ids = {study.id for study in studies}
-        known = sum(store.study(each) is not None for each in ids)
-        store.save_studies(studies)
-        access.audit.note(who, "report", "studies", stored=len(ids) - known, known=known)
-        return Stored(stored=len(ids) - known, known=known)
+        stored = store.save_studies(studies)
+        known = len(studies) - stored
+        access.audit.note(who, "report", "studies", stored=stored, known=known)
+        return Stored(stored=stored, known=known)
 
     @found.get("/studies", operation_id="listStudies")
     def studies(

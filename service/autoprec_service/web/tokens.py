@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Body, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from autoprec_service.access import AuditEntry, IssuedToken, Scope, Token
 from autoprec_service.access.doorkeeper import Doorkeeper
-from autoprec_service.access.registry import LONGEST_NAME
+from autoprec_service.access.registry import LONGEST_NAME, NAME
 from autoprec_service.errors import AccessError
+from autoprec_service.web.examples import TOKEN, shown
 from autoprec_service.web.parameters import Accesses, Admin, After, Identifier, Limit, routes
 from autoprec_service.web.problem import problems
 
@@ -22,13 +23,9 @@ Before = Annotated[int | None, Query(ge=1, le=_LARGEST, description="The last po
 class TokenRequest(BaseModel):
     """A token that shall be made."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_extra={"examples": [{"name": "agents of rack 4", "scopes": ["report"], "days": 90}]},
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    name: str = Field(min_length=1, max_length=LONGEST_NAME, pattern=NAME)
     """What it is for."""
     scopes: tuple[Scope, ...] = Field(min_length=1, max_length=3, json_schema_extra={"uniqueItems": True})
     days: int | None = Field(default=None, ge=1, le=_LONGEST_DAYS)
@@ -40,7 +37,12 @@ def token_routes() -> APIRouter:
     found = routes("access")
 
     @found.post("/tokens", operation_id="createToken", status_code=201, responses=problems(400, 413))
-    def create(asked: TokenRequest, request: Request, access: Accesses, who: Admin) -> IssuedToken:
+    def create(
+        asked: Annotated[TokenRequest, Body(openapi_examples=shown(TOKEN))],
+        request: Request,
+        access: Accesses,
+        who: Admin,
+    ) -> IssuedToken:
         """Make a token for the own tenant. The answer is the only one that ever holds its secret."""
         ends = None if asked.days is None else datetime.now(UTC) + timedelta(days=asked.days)
         token = access.tokens.issue(

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, HTTPException
 
 from autoprec_runner.trial import Mode, Trial, TrialStatus
+from autoprec_service.web.examples import TRIAL, shown
 from autoprec_service.web.parameters import (
     LONGEST_BATCH,
     Accesses,
@@ -20,8 +21,9 @@ from autoprec_service.web.parameters import (
 )
 from autoprec_service.web.problem import problems
 from autoprec_service.web.receipts import Stored
+from autoprec_service.web.recorded import RecordedTrial
 
-Trials = Annotated[list[Trial], Body(min_length=1, max_length=LONGEST_BATCH)]
+Trials = Annotated[list[RecordedTrial], Body(min_length=1, max_length=LONGEST_BATCH, openapi_examples=shown([TRIAL]))]
 
 
 def trial_routes() -> APIRouter:

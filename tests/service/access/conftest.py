@@ -29,8 +29,7 @@ def clock() -> Clock:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
-        url: str = request.getfixturevalue("postgres")
-        return url
+        return str(request.getfixturevalue("postgresql").render_as_string(hide_password=False))
     return str(tmp_path / "store.db")
 
 
