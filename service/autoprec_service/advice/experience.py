@@ -1,12 +1,16 @@
 """What one tenant's stored outcomes teach: which models are near, and how often answers drawn from them were right."""
 
+import logging
 from datetime import datetime, timedelta
 from threading import Lock, Thread
 
 from autoprec_service.advice.calibration import PRIOR, Calibration
 from autoprec_service.advice.confirming import calibrate
 from autoprec_service.advice.knowledge import Knowledge
+from autoprec_service.errors import StoreError
 from autoprec_service.store import Store
+
+_log = logging.getLogger(__name__)
 
 _LASTING = timedelta(minutes=10)
 
@@ -29,7 +33,7 @@ class Experience:
         """Bring the knowledge up to date; an old calibration is made anew beside, and holds until then."""
         self.knowledge.refresh(store)
         if self._is_due(now) and self._making.acquire(blocking=False):
-            Thread(target=self._make, args=(store, now), name="autoprec-calibration", daemon=True).start()
+            Thread(target=self._make_beside, args=(store, now), name="autoprec-calibration", daemon=True).start()
 
     def calibrate(self, store: Store, now: datetime) -> Calibration:
         """Return a calibration that is not old; making one asks about some hundred models and may take seconds."""
@@ -41,9 +45,16 @@ class Experience:
             self._making.release()
         return self.latest_calibration
 
+    def _make_beside(self, store: Store, now: datetime) -> None:
+        try:
+            self._make(store, now)
+        except StoreError as error:  # it may have been closed meanwhile; the next question tries again
+            _log.warning("Answers from near models were not judged anew: %s", error)
+
     def _make(self, store: Store, now: datetime) -> None:
         """Make a calibration; whoever calls holds the lock, which is let go at the end."""
         try:
+            self.knowledge.look_for_new(store)
             self._calibration, self._made_at = calibrate(store, self.knowledge), now
         finally:
             self._making.release()

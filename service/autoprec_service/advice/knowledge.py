@@ -26,6 +26,8 @@ _FARTHEST = 2.5
 """From which distance on a model says nothing."""
 _NEIGHBOURS = 16
 _MODELS_KEPT = 20_000
+_FAR_BEHIND = 20_000
+"""From how many changes on they are not followed one by one; the feed forgets after 100,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,8 @@ class Knowledge:
     def __init__(self) -> None:
         self._lock = RLock()
         self._position: int | None = None
+        self._epoch = 0
+        """The change up to which everything that was read earlier is forgotten."""
         self._shelves: dict[Mode, _Shelf] = {"train": _Shelf(), "inference": _Shelf()}
         self._names: dict[str, str] = {}
         self._versions: dict[str, int] = {}
@@ -79,18 +83,34 @@ class Knowledge:
     def refresh(self, store: Store) -> None:
         """Read what has changed in the store since the last time; the first time reads every description."""
         with self._lock:
+            newest = store.last_change()
             if self._position is None:
-                self._position = _end(store)
                 for each in _descriptions(store):
                     self._put(each)
-            changed = set()
-            while page := store.changes(after=self._position, limit=_PAGE):
-                self._position = page[-1].position
-                changed |= {each.model_fingerprint for each in page if each.model_fingerprint is not None}
-            for fingerprint in changed:
-                self._versions[fingerprint] = self._position
-                if (description := store.description(fingerprint)) is not None:
+            elif newest - self._position <= _FAR_BEHIND:
+                self._follow(store, newest)
+            else:  # reading everything again when it is asked for takes less than following
+                self._epoch = newest
+            self._position = newest
+
+    def look_for_new(self, store: Store) -> None:
+        """Read the models that were described since the last time without having been measured."""
+        for fingerprint in _described(store):
+            if fingerprint not in self._names and (description := store.description(fingerprint)) is not None:
+                with self._lock:
                     self._put(description)
+
+    def _follow(self, store: Store, newest: int) -> None:
+        """Read the models again about which there is something new."""
+        assert self._position is not None, "there is nothing to follow before the first time"
+        changed, position = set(), self._position
+        while position < newest and (page := store.changes(after=position, limit=_PAGE)):
+            position = page[-1].position
+            changed |= {each.model_fingerprint for each in page if each.model_fingerprint is not None}
+        for fingerprint in changed:
+            self._versions[fingerprint] = newest
+            if (description := store.description(fingerprint)) is not None:
+                self._put(description)
 
     def names(self) -> dict[str, str]:
         """Return how models are called, by fingerprint."""
@@ -119,7 +139,7 @@ class Knowledge:
 
     def outcomes(self, store: Store, fingerprint: str, mode: Mode) -> tuple[Outcome, ...]:
         """Return everything measured of a model in a mode, on whatever hardware."""
-        key = fingerprint, mode, self._versions.get(fingerprint)
+        key = fingerprint, mode, self._version(fingerprint)
         return self._outcomes.get(key, lambda: tuple(store.outcomes(model_fingerprint=fingerprint, mode=mode)))
 
     def voices(
@@ -133,10 +153,13 @@ class Knowledge:
         asked: Versions | None,
     ) -> list[Voice]:
         """Return what one model says about the hardware that is asked about."""
-        version = self._versions.get(near.fingerprint)
+        version = self._version(near.fingerprint)
         key = near.fingerprint, mode, hardware_key, version, tuple(sorted((asked or {}).items()))
         found = self._witnesses.get(key, lambda: witnesses(self.outcomes(store, near.fingerprint, mode), apart, asked))
         return [Voice(witness=each, model_distance=near.distance) for each in found]
+
+    def _version(self, fingerprint: str) -> int:
+        return max(self._epoch, self._versions.get(fingerprint, 0))
 
     def _put(self, description: ModelDescription) -> None:
         self._names[description.model_fingerprint] = description.name
@@ -150,14 +173,9 @@ def _descriptions(store: Store) -> Iterator[ModelDescription]:
         after = page[-1].model_fingerprint
 
 
-def _end(store: Store) -> int:
-    """Return the position of the last change, found by halving: the feed may hold millions."""
-    if not store.changes(after=None, limit=1):
-        return 0
-    low, high = 0, 1
-    while store.changes(after=high, limit=1):
-        low, high = high, 2 * high
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if store.changes(after=middle, limit=1) else (low, middle)
-    return low
+def _described(store: Store) -> Iterator[str]:
+    """Yield the fingerprints of models that have a description."""
+    after: str | None = None
+    while page := store.models(limit=_PAGE, after=after):
+        yield from (each.fingerprint for each in page if each.parameters is not None)
+        after = page[-1].fingerprint

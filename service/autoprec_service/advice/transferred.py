@@ -146,7 +146,7 @@ class _Judged:
             return f"that its numbers hold is expected at {percent(expected.stable_rate)} only"
         return None
 
-    @property
+    @cached_property
     def gain(self) -> float | None:
         """How much better than `32-true` it is expected to be under the objective; None where nothing tells."""
         if self.is_reference:
