@@ -46,6 +46,8 @@ class Answers:
     """Answers with another status than 200."""
     example: str
     """One of the wrong answers."""
+    total: int
+    """Answers, those included that came while connections were warming up."""
     duration_seconds: float
 
     @property
@@ -75,12 +77,14 @@ class _Tally:
     def __init__(self, begin: float) -> None:
         self.begin = begin
         self.seconds: list[float] = []
+        self.total = 0
         self.marked = 0
         self.wrong = 0
         self.example = ""
 
     def add(self, asked: float, told: bytes, marks: bytes) -> None:
         now = time.perf_counter()
+        self.total += 1
         if asked >= self.begin:
             self.seconds.append(now - asked)
             self.marked += marks in told
@@ -98,6 +102,7 @@ async def _put(load: Load) -> Answers:
         seconds=tally.seconds,
         marked=tally.marked,
         wrong=tally.wrong,
+        total=tally.total,
         example=tally.example,
         duration_seconds=time.perf_counter() - begin,
     )

@@ -74,6 +74,12 @@ class MLflow:
         return f"http://127.0.0.1:{self._port}"
 
     @property
+    def pid(self) -> int:
+        """The process that was started."""
+        assert self._process is not None, "the server does not run"
+        return self._process.pid
+
+    @property
     def _uri(self) -> str:
         return f"sqlite:///{self._database}"
 

