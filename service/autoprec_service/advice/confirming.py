@@ -17,9 +17,9 @@ from autoprec_service.policy.predicted import Setting
 from autoprec_service.policy.risk import is_reference
 from autoprec_service.store import Store
 
-MODELS = 200
+MODELS = 120
 """How many models are left out, one at a time; of more, every so many."""
-_HARDWARE = 4
+_HARDWARE = 3
 """On how many kinds of hardware each is asked about."""
 _CLOSE = 1.1
 """A candidate is right if it is stable and its step takes at most so many times that of the best stable one."""
@@ -35,6 +35,8 @@ def leave_one_out(store: Store, knowledge: Knowledge, mode: Mode, models: int = 
     """Yield a judged answer for each model and kind of hardware for which there is one that can be judged."""
     described = knowledge.described(mode)
     for fingerprint in described[:: max(1, len(described) // models)]:
+        if knowledge.stopped.is_set():
+            return
         description = store.description(fingerprint)
         own = knowledge.outcomes(store, fingerprint, mode)
         subject = Subject(fingerprint=fingerprint, description=description, mode=mode)
