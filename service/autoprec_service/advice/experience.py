@@ -14,6 +14,8 @@ from autoprec_service.store import Store
 _log = logging.getLogger(__name__)
 
 _LASTING = timedelta(minutes=10)
+_RESTS = 3.0
+"""How many times as long as it works a thread beside rests: Python computes in one thread at a time."""
 
 
 class Experience:
@@ -71,15 +73,15 @@ class Experience:
 
     def _make_beside(self, store: Store, now: datetime) -> None:
         try:
-            self._make(store, now)
+            self._make(store, now, rests=_RESTS)
         except StoreError as error:  # it may have been closed meanwhile; the next question tries again
             _log.warning("Answers from near models were not judged anew: %s", error)
 
-    def _make(self, store: Store, now: datetime) -> None:
+    def _make(self, store: Store, now: datetime, *, rests: float = 0.0) -> None:
         """Make a calibration; whoever calls holds the lock, which is let go at the end."""
         try:
             self.knowledge.look_for_new(store)
-            made = calibrate(store, self.knowledge)
+            made = calibrate(store, self.knowledge, rests=rests)
             if not self.knowledge.stopped.is_set():
                 self._calibration, self._made_at = made, now
         finally:
