@@ -95,6 +95,7 @@ class Recorder:
             largest_batch=contender.largest_batch,
             losses=tuple(evidence.losses[:KEPT_LOSSES]),
             final_loss=evidence.losses[-1] if evidence.losses else None,
+            loss_scales=tuple(evidence.scales[:KEPT_LOSSES]) if prepared.mode == "train" else (),
             stability=stability,
             effective_dtypes=evidence.effective_dtypes,
             started_at=session.started_at,

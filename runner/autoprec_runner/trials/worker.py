@@ -194,7 +194,7 @@ class Worker:
                     memory.append(self._memory.now_bytes)
                 losses += computed if self._mode == "train" else ()
                 skipped += plugin.scales_loss and plugin.last_step_skipped
-                if observe and plugin.scales_loss and "scale" in (state := plugin.state_dict()):
+                if plugin.scales_loss and "scale" in (state := plugin.state_dict()):
                     scales.append(float(state["scale"]))
                 self._index += 1
         peak_bytes = self._memory.peak_bytes

@@ -76,7 +76,7 @@ def position_of(scope: Scope, table: type[RecordRow], id_: str) -> int:
     """
     position: int | None = scope.scalar(scope.select(table, table.position).where(table.id == id_))
     if position is None:
-        raise UnknownPageError(
+        raise StoreError(
             f"The store holds no record {id_!r} in {table.__tablename__} to go on after: "
             "give the id of the last record of the page before.",
         )
