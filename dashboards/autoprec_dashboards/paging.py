@@ -30,5 +30,7 @@ def page_of(
     try:
         found = read(size + 1, after or None)
     except UnknownPageError as error:
-        raise PageError("The list has changed", f"There is nothing {after!r} in it to go on after: start anew.") from error
+        raise PageError(
+            "The list has changed", f"There is nothing {after!r} in it to go on after: start anew."
+        ) from error
     return Page(rows=tuple(found[:size]), next_after=key(found[size - 1]) if len(found) > size else None)
