@@ -6,7 +6,8 @@ ServiceError
 ├── ExchangeError               a file of records that cannot be opened
 ├── UnknownHardwareError        a node that has not told what it is
 ├── SettingsError               the service cannot run as it is told
-├── AccessError                 a token that cannot be made or found
+├── AccessError                 a token that cannot be made as asked
+│   └── UnknownTokenError       there is no token of this id
 └── StoreError                  the store cannot be opened, read or written
     ├── StoreConflictError      a record contradicts what is stored
     ├── UnknownPageError        there is no record that a page could begin after
@@ -39,7 +40,11 @@ class SettingsError(ServiceError, ValueError):
 
 
 class AccessError(ServiceError, ValueError):
-    """A token cannot be made as asked, or there is none of this id."""
+    """A token cannot be made as asked; the message says what is allowed."""
+
+
+class UnknownTokenError(AccessError):
+    """There is no token of this id, or it belongs to another tenant."""
 
 
 class StoreError(ServiceError):

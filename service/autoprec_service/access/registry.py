@@ -12,7 +12,7 @@ from autoprec_service.access import secret
 from autoprec_service.access.principal import SCOPES, Principal, Scope
 from autoprec_service.access.tables import TokenRow
 from autoprec_service.access.token import IssuedToken, Token
-from autoprec_service.errors import AccessError
+from autoprec_service.errors import AccessError, UnknownTokenError
 from autoprec_service.store.engine import writer
 from autoprec_service.store.failures import reported
 
@@ -104,7 +104,7 @@ class TokenRegistry:
         `after` is the id of the last token of the page before.
 
         Raises:
-            AccessError: There is no token `after`.
+            UnknownTokenError: There is no token `after`.
         """
         statement = select(TokenRow.__table__).order_by(TokenRow.position).limit(limit)
         if tenant is not None:
@@ -118,7 +118,7 @@ class TokenRegistry:
         """End a token now and return it; one that has been revoked stays as it is.
 
         Raises:
-            AccessError: The tenant has no token of this id; None looks among the tokens of all.
+            UnknownTokenError: The tenant has no token of this id; None looks among the tokens of all.
         """
         with self._transaction(writer(self._engine), "written") as connection:
             row = _found(connection, token_id, tenant)
@@ -147,7 +147,7 @@ def _found(connection: Connection, token_id: str, tenant: str | None) -> Row[Any
         statement = statement.where(TokenRow.tenant == tenant)
     row = connection.execute(statement).one_or_none()
     if row is None:
-        raise AccessError(f"There is no token {token_id!r}: give the id of one, as the list of tokens shows it.")
+        raise UnknownTokenError(f"There is no token {token_id!r}: give the id of one, as the list of tokens shows it.")
     return row
 
 

@@ -36,7 +36,7 @@ def place_url(where: str | Path | None = None) -> URL:
     Raises:
         StoreError: It is no URL.
     """
-    return _url(where or os.environ.get(ENVIRONMENT_VARIABLE) or default_path())
+    return driven(_url(where or os.environ.get(ENVIRONMENT_VARIABLE) or default_path()))
 
 
 def default_path() -> Path:
@@ -64,7 +64,7 @@ def stored_revision(where: str | Path | None = None) -> str | None:
     Raises:
         StoreError: The place cannot be read.
     """
-    url = driven(_url(where or os.environ.get(ENVIRONMENT_VARIABLE) or default_path()))
+    url = place_url(where)
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         return None
     engine = store_engine(url)

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from autoprec_service.errors import AccessError, StoreConflictError, StoreError, UnknownPageError
+from autoprec_service.errors import AccessError, StoreConflictError, StoreError, UnknownPageError, UnknownTokenError
 from autoprec_service.web.problem import TITLES, Problem, problem_of, problem_response
 
 _TOLD_ERRORS = 10
@@ -18,6 +18,7 @@ def tell_failures(app: FastAPI) -> None:
     app.add_exception_handler(StoreConflictError, _conflicting)
     app.add_exception_handler(StoreError, _unavailable)
     app.add_exception_handler(UnknownPageError, _missing)
+    app.add_exception_handler(UnknownTokenError, _missing)
     app.add_exception_handler(AccessError, _not_accepted)
     app.add_exception_handler(HTTPException, _told)
     app.add_exception_handler(RequestValidationError, _invalid)

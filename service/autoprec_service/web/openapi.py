@@ -65,7 +65,7 @@ def _completed(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bound_integers(schema: Any) -> None:
-    """Say of every integer that it has 64 bits: larger ones are refused wherever they are."""
+    """Say of every integer that it has 64 bits: larger ones are refused."""
     if isinstance(schema, list):
         for each in schema:
             _bound_integers(each)

@@ -51,24 +51,34 @@ def _parsed(body: bytes) -> Any:
     try:
         check_no_nul(body)
         if _PERHAPS_LARGE.search(body):
-            _check_numbers(value)
+            value = _bounded(value)
     except ValueError as error:
         raise HTTPException(422, str(error)) from error
     return value
 
 
-def _check_numbers(value: Any) -> None:
-    """Refuse numbers that do not fit into 64 bits.
+def _bounded(value: Any) -> Any:
+    """Return the value with integers beyond 64 bits as floats, which is what most of the world reads them as.
 
     Raises:
-        ValueError: There is one.
+        ValueError: A number is too large for a float.
     """
-    waiting = [value]
+    root = [value]
+    waiting: list[Any] = [root]
     while waiting:
         each = waiting.pop()
-        if isinstance(each, dict):
-            waiting.extend(each.values())
-        elif isinstance(each, list):
-            waiting.extend(each)
-        elif (isinstance(each, int) and abs(each) > _LARGEST) or (isinstance(each, float) and not math.isfinite(each)):
-            raise ValueError("The body holds a number that does not fit into 64 bits.")
+        for key, item in list(each.items() if isinstance(each, dict) else enumerate(each)):
+            if isinstance(item, dict | list):
+                waiting.append(item)
+            elif isinstance(item, int | float) and not -_LARGEST <= item <= _LARGEST:
+                each[key] = _as_float(item)
+    return root[0]
+
+
+def _as_float(number: float) -> float:
+    try:
+        if math.isfinite(found := float(number)):
+            return found
+    except OverflowError:
+        pass
+    raise ValueError("The body holds a number that is too large.")

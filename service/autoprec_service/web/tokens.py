@@ -3,13 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Body, HTTPException, Query, Request
+from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from autoprec_service.access import AuditEntry, IssuedToken, Scope, Token
 from autoprec_service.access.doorkeeper import Doorkeeper
 from autoprec_service.access.registry import LONGEST_NAME, NAME
-from autoprec_service.errors import AccessError
 from autoprec_service.web.examples import TOKEN, shown
 from autoprec_service.web.parameters import Accesses, Admin, After, Identifier, Limit, routes
 from autoprec_service.web.problem import problems
@@ -60,10 +59,7 @@ def token_routes() -> APIRouter:
     @found.delete("/tokens/{token_id}", operation_id="revokeToken", responses=problems(404))
     def revoke(token_id: Identifier, request: Request, access: Accesses, who: Admin) -> Token:
         """End a token of the own tenant. Other replicas may take it for another ten seconds."""
-        try:
-            token = access.tokens.revoke(token_id, tenant=who.tenant)
-        except AccessError as error:
-            raise HTTPException(404, str(error)) from error
+        token = access.tokens.revoke(token_id, tenant=who.tenant)
         access.audit.note(who, "token.revoke", token.id, name=token.name)
         _doorkeeper(request).forget(token.id)
         return token

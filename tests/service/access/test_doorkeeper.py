@@ -75,6 +75,6 @@ def test_beyond_this_machine_it_takes_a_token_to_start(access: Access) -> None:
     with pytest.raises(SettingsError, match=r"autoprec token create.*AUTOPREC_ADMIN_TOKEN_FILE"):
         check_exposure(exposed, access.tokens)
     for allowed in ({"host": "127.0.0.1"}, {"allow_anonymous": True}, {"tokens": "one"}, {"admin_token": "one"}):
-        check_exposure(Settings(**({"host": ANYWHERE} | allowed)), access.tokens)  # type: ignore[arg-type]
+        check_exposure(Settings(**({"host": ANYWHERE} | allowed)), access.tokens)
     issue(access)
     check_exposure(exposed, access.tokens)

@@ -69,7 +69,7 @@ def test_beyond_this_machine_it_does_not_start_without_a_token(tmp_path: Path) -
         "import sys; from autoprec.cli import main; sys.exit(main())",
         "serve",
         "--host",
-        "0.0.0.0",
+        ANYWHERE,
         "--port",
         "0",
     ]
