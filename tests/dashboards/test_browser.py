@@ -60,7 +60,7 @@ def opener(browser: Browser, url: str) -> Iterator[Opener]:
         contexts.append(context)
         page = context.new_page()
         page.goto(path)
-        page.wait_for_function("document.documentElement.dataset.ready")
+        expect(page.locator("html")).to_have_attribute("data-ready", "yes")
         return page
 
     yield opened

@@ -9,7 +9,7 @@ from typing import Any
 
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from autoprec_dashboards.extension import dashboard
 from autoprec_service.settings import Settings
@@ -69,7 +69,7 @@ def draw_everything(page: Page) -> int:
     figures = page.locator("figure.panel")
     for number in range(figures.count()):
         figures.nth(number).scroll_into_view_if_needed()
-        page.wait_for_function("number => document.querySelectorAll('figure.panel')[number].dataset.drawn", arg=number)
+        expect(figures.nth(number)).to_have_attribute("data-drawn", "yes")
     return figures.count()
 
 
