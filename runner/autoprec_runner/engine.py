@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from autoprec_probe.candidate import MatmulPrecision
+from autoprec_probe.candidate import Candidate, MatmulPrecision
+from autoprec_runner.chosen import AUTO, chosen_candidate
 from autoprec_runner.compiling import CompiledMethod
 from autoprec_runner.effective import observe_effective_dtypes
 from autoprec_runner.errors import PrecisionError
@@ -32,7 +33,8 @@ class Engine:
     """Runs a model in one precision, with the training loop left to the user.
 
     Args:
-        precision: A precision string, an alias or a plugin; ``32-true`` unless `plugins` says otherwise.
+        precision: A precision string, an alias or a plugin. None for what `autoprec run SCRIPT --precision …` chose, or
+            ``32-true`` without that; ``auto`` for the same, and an error without that.
         strategy: Who owns the step: ``single``, ``xla`` for what XLA compiles, above all on a TPU, or ``fsdp`` or
             ``deepspeed`` in processes that share the model.
         accelerator: ``auto``, ``cpu``, ``gpu``, ``cuda``, ``xpu``, ``mps``, or one device such as ``cuda:1``; under
@@ -59,6 +61,12 @@ class Engine:
         keep_fp32: Iterable[str] = (),
         **options: Any,
     ) -> None:
+        chosen = _chosen(precision, plugins, strategy)
+        if chosen is not None:
+            precision, compile = chosen.precision, compile or chosen.compile  # noqa: A001 (see above)
+            keep_fp32 = (*_names(keep_fp32), *chosen.keep_fp32)
+            if chosen.matmul_precision != "highest":
+                matmul_precision = matmul_precision or chosen.matmul_precision
         if matmul_precision not in _MATMUL_PRECISIONS:
             raise PrecisionError(
                 f"Unknown matmul_precision {matmul_precision!r}; allowed: highest, high, medium, or None.",
@@ -317,6 +325,28 @@ class Engine:
 
     def _through_plugin(self, optimizer: Optimizer, model: nn.Module | None) -> EngineOptimizer:
         return EngineOptimizer(optimizer, self._plugin, self._strategy.stepper(model))
+
+
+def _chosen(
+    precision: str | int | Precision | None,
+    plugins: Precision | Sequence[Precision] | None,
+    strategy: str,
+) -> Candidate | None:
+    """Return what was chosen for the whole script, where the caller leaves it open; None where nothing was."""
+    if plugins or not (precision is None or precision == AUTO):
+        return None
+    chosen = chosen_candidate()
+    if chosen is None and precision == AUTO:
+        raise PrecisionError(
+            "precision='auto' stands for what was chosen for the whole script, and nothing was. Start it with: "
+            "autoprec run --precision auto --workload FILE.py:FACTORY SCRIPT, or give what autoprec.suggest() returns.",
+        )
+    if chosen is not None and "strategy" in chosen.model_fields_set and chosen.strategy != strategy:
+        raise PrecisionError(
+            f"What was chosen, {chosen}, was measured with strategy={chosen.strategy!r}, and this engine has "
+            f"{strategy!r}. Give the precision as a string: autoprec run --precision {chosen.precision} …",
+        )
+    return chosen
 
 
 def _names(keep_fp32: Iterable[str]) -> tuple[str, ...]:

@@ -10,11 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from autoprec.client.asynchronous import AsyncClient
+    from autoprec.client.blocking import Client
+    from autoprec.client.errors import ClientError
     from autoprec.describing import describe
     from autoprec.exports import ExportError
     from autoprec.recommendation import Recommendation
     from autoprec.suggestion import suggest
     from autoprec_probe import Candidate, HardwareProfile, UnknownPrecisionError, probe
+    from autoprec_runner.chosen import precision
     from autoprec_runner.description import ModelDescription
     from autoprec_runner.engine import Engine
     from autoprec_runner.errors import StudyError, WorkloadError
@@ -26,7 +30,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncClient",
     "Candidate",
+    "Client",
+    "ClientError",
     "Engine",
     "ExportError",
     "HardwareProfile",
@@ -40,13 +47,17 @@ __all__ = [
     "Workload",
     "WorkloadError",
     "describe",
+    "precision",
     "probe",
     "suggest",
 ]
 
 # Names are loaded at first use: importing autoprec takes milliseconds and no torch.
 _HOME = {
+    "AsyncClient": "autoprec.client.asynchronous",
     "Candidate": "autoprec_probe",
+    "Client": "autoprec.client.blocking",
+    "ClientError": "autoprec.client.errors",
     "Engine": "autoprec_runner.engine",
     "ExportError": "autoprec.exports",
     "HardwareProfile": "autoprec_probe",
@@ -60,6 +71,7 @@ _HOME = {
     "Workload": "autoprec_runner.workload.workload",
     "WorkloadError": "autoprec_runner.errors",
     "describe": "autoprec.describing",
+    "precision": "autoprec_runner.chosen",
     "probe": "autoprec_probe",
     "suggest": "autoprec.suggestion",
 }

@@ -31,6 +31,8 @@ class Recommendation(policy.Recommendation):
     """Whether the study was ended before its time, so that this is the best answer so far."""
     remembered: bool = False
     """Whether the answer came from the store without measuring anything now."""
+    service: str | None = None
+    """The service that had the answer; None where it was found or measured here."""
     device: Device = "cpu"
 
     def __str__(self) -> str:
@@ -54,7 +56,7 @@ class Recommendation(policy.Recommendation):
         if self.hardware_key is not None:
             found.append(f"on {self.hardware_key}")
         if self.remembered:
-            found.append("from earlier trials")
+            found.append(f"from trials that {self.service} had" if self.service else "from earlier trials")
         if self.interrupted:
             found.append("interrupted: best so far")
         return tuple(found)

@@ -1,6 +1,7 @@
 """`suggest()`: from a model to a precision string with its proof."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -15,6 +16,7 @@ from autoprec.arguments import (
     chosen_candidates,
     chosen_device,
 )
+from autoprec.client.address import Address, chosen_address, named_url
 from autoprec.given import source_of, workload_of
 from autoprec.machine import this_machine
 from autoprec.prediction import predicted
@@ -24,6 +26,7 @@ from autoprec.sizes import parse_bytes
 from autoprec_probe import Candidate
 from autoprec_probe.candidate import Device, Strategy
 from autoprec_runner.search.conduct import Outcome, conduct
+from autoprec_runner.search.progress import Progress
 from autoprec_runner.search.question import Question
 from autoprec_runner.strategy.registry import STRATEGIES
 from autoprec_runner.study import Constraints
@@ -60,6 +63,8 @@ def suggest(
     store: str | Path | Store | None = None,
     fresh: bool = False,
     hardware: str | None = None,
+    url: str | None = None,
+    token: str | None = None,
 ) -> Recommendation:
     """Recommend the precision to train or serve a model with on this machine, from trials of the model itself.
 
@@ -93,7 +98,10 @@ def suggest(
             user's data folder.
         fresh: Measure anew even if this question has been answered before.
         hardware: The hardware key of a machine that is not at hand, such as "nvidia-h100-80gb-hbm3" or
-            "cpu-x86-amx_bf16-32c", to predict the answer for. `device`, `store` and `fresh` do not apply then.
+            "cpu-x86-amx_bf16-32c", to predict the answer for. `device`, `store`, `fresh` and `url` do not apply then.
+        url: A service that is asked first, and told what is measured. Default: `AUTOPREC_URL`, else none. What it
+            cannot take now is kept and delivered later; a service that does not answer costs two seconds and a warning.
+        token: What the service is shown. Default: `AUTOPREC_TOKEN`.
 
     Returns:
         The recommendation. It is falsy if no candidate qualifies; its reasons say why.
@@ -103,6 +111,7 @@ def suggest(
         WorkloadError: Model, batch, loss or factory do not make a step.
         UnknownPrecisionError: A candidate is not a precision.
         StoreError: The store cannot be used.
+        AddressError: The URL or the token of a service cannot be used.
         CatalogError: No machine is known by the hardware key; the message names the nearest.
         PredictionError: Too little is known of how fast that machine is.
     """
@@ -131,6 +140,7 @@ def suggest(
                 seed=seed,
                 budget_seconds=float(budget),
             )
+    address = chosen_address(url, token) if named_url(url) else None
     profile = this_machine()
     chosen = chosen_device(device, profile)
     opened = store if isinstance(store, Store) else open_store(store)
@@ -151,15 +161,35 @@ def suggest(
                 budget_seconds=float(budget),
                 seed=seed,
             )
-            outcome = conduct(question, opened, preference, progress=choose_progress(wanted=progress), fresh=fresh)
+            shown = choose_progress(wanted=progress)
+            if address is None:
+                outcome, service = conduct(question, opened, preference, progress=shown, fresh=fresh), None
+            else:
+                outcome, service = _conduct_linked(question, opened, address, progress=shown, fresh=fresh)
     finally:
         if opened is not store:
             opened.close()
-    return recommendation(outcome, chosen)
+    return recommendation(outcome, chosen, service=service)
 
 
-def recommendation(outcome: Outcome, device: Device) -> Recommendation:
-    """Return the policy's answer to a study, with its evidence."""
+def _conduct_linked(
+    question: Question, store: Store, address: Address, *, progress: Progress, fresh: bool
+) -> tuple[Outcome, str | None]:
+    """Conduct a study whose question goes to a service first, and whose trials are told it; and say if it had them."""
+    from autoprec.remote.link import linked  # noqa: PLC0415 (HTTP is loaded where a service is named)
+    from autoprec.remote.model import description_of  # noqa: PLC0415
+
+    with linked(address, store) as link:
+        outcome = conduct(question, link.ledger, preference, progress=progress, fresh=fresh, elsewhere=link.ask)
+        link.report_known(outcome)
+        with suppress(KeyboardInterrupt):  # the answer is there; whoever is in a hurry gets it now
+            if not outcome.interrupted:
+                link.report_model(outcome, lambda: description_of(question))
+        return outcome, address.url if link.answered else None
+
+
+def recommendation(outcome: Outcome, device: Device, *, service: str | None = None) -> Recommendation:
+    """Return the policy's answer to a study, with its evidence; `service` is the one that had it."""
     study = outcome.study
     answer = recommend(outcome.trials, objective=study.objective, constraints=study.constraints)
     return Recommendation(
@@ -169,5 +199,6 @@ def recommendation(outcome: Outcome, device: Device) -> Recommendation:
         assumptions=outcome.prepared.assumptions,
         interrupted=outcome.interrupted,
         remembered=outcome.remembered,
+        service=service,
         device=device,
     )

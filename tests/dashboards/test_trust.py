@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from autoprec_service.asked import AskedRecommendation
 
 from autoprec_dashboards.pages.trust import judge, stale_rows, trust_view
+from autoprec_service.asked import AskedRecommendation
 from autoprec_service.outcome import Outcome
 from outcomes import MEASURED_AT, make_outcome
 

@@ -1,5 +1,7 @@
 """The examples: each trains, and is the same each time it is loaded."""
 
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 HELPERS = {"corpus"}
 TRAINING = ["char_lstm", "char_transformer", "digits_cnn", "gpt2_bytes", "tabular_mlp"]
 INFERENCE = ["digits_inference"]
+SCRIPTS = ["train_digits"]
 NEEDS = {"digits_cnn": "sklearn", "digits_inference": "sklearn", "tabular_mlp": "sklearn", "gpt2_bytes": "transformers"}
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries, while they are imported
@@ -46,7 +49,7 @@ def _losses(task: Task, steps: int) -> list[float]:
 
 
 def test_every_example_is_tested() -> None:
-    assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted([*TRAINING, *INFERENCE, *HELPERS])
+    assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted([*TRAINING, *INFERENCE, *SCRIPTS, *HELPERS])
 
 
 @pytest.mark.parametrize("name", TRAINING)
@@ -66,6 +69,21 @@ def test_an_example_answers_the_same_each_time(name: str) -> None:
     with torch.inference_mode():
         output, expected = task.output_of(task.model, task.batches[0]), again.output_of(again.model, again.batches[0])
     torch.testing.assert_close(expected, output, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
+def test_a_script_trains_in_the_precision_that_is_chosen(precision: str) -> None:
+    pytest.importorskip("sklearn")
+    command = ["-c", "import sys; from autoprec.cli import main; sys.exit(main())", "run", "--precision", precision]
+    done = subprocess.run(
+        [sys.executable, *command, str(EXAMPLES / "train_digits.py"), "--epochs", "2"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    accuracies = [float(each) for each in re.findall(rf"([0-9.]+)% right, in {precision}", done.stdout)]
+    assert 2 == len(accuracies)
+    assert accuracies[0] < accuracies[1]
 
 
 def test_the_digits_are_read_after_training() -> None:

@@ -72,13 +72,10 @@ API = {
     "Precision state": "test_guides.py::test_the_state_of_the_precision_is_saved_and_loaded",
 }
 SCRIPT = """
-import argparse
 import torch
 from autoprec import Engine
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--precision", default="32-true")
-engine = Engine(parser.parse_args().precision, accelerator="cpu")
+engine = Engine(accelerator="cpu")
 model = engine.setup(torch.nn.Sequential(torch.nn.Linear(2, 2)))
 model[0].register_forward_hook(lambda module, inputs, output: print(output.dtype))
 model(torch.ones(1, 2))
@@ -204,9 +201,13 @@ def test_a_precision_is_selected_by_its_string(precision: Any) -> None:
 def test_a_script_takes_its_precision_from_the_command_line(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
-    for options, dtype in (["--precision=bf16-mixed"], torch.bfloat16), ([], torch.float32):
-        run = subprocess.run([sys.executable, script, *options], capture_output=True, text=True, check=True)
-        assert f"{dtype}\n" == run.stdout
+    command = [sys.executable, "-c", "import sys; from autoprec.cli import main; sys.exit(main())", "run", str(script)]
+    for started, dtype in (
+        ([*command, "--precision=bf16-mixed"], torch.bfloat16),
+        ([sys.executable, str(script)], torch.float32),
+    ):
+        run = subprocess.run(started, capture_output=True, text=True, check=True)
+        assert (f"{dtype}\n", "") == (run.stdout, run.stderr)
 
 
 def test_fp16_mixed_precision() -> None:

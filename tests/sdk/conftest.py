@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from autoprec_runner.study import Constraints, Study
 from autoprec_runner.trial import Trial
 from autoprec_service.policy import recommend
 from autoprec_service.testing.factories import make_study, make_trial
+from autoprec_service.testing.process import ServiceProcess
 
 FACTORIES = """
 import os
@@ -83,10 +84,12 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     made = tmp_path_factory.mktemp("surroundings")
     (made / "home").mkdir()
     (made / "temporary").mkdir()
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("AUTOPREC_")}
     return {
-        **os.environ,
+        **surroundings,
         "AUTOPREC_DB": str(made / "store" / "autoprec.db"),
         "HOME": str(made / "home"),
+        "XDG_STATE_HOME": str(made / "state"),
         "TMPDIR": str(made / "temporary"),
         "OMP_NUM_THREADS": "1",
         "COLUMNS": "80",
@@ -155,9 +158,19 @@ def asked(autoprec_command: Callable[..., Done], question: tuple[str, ...]) -> D
     return autoprec_command(*question, "--json")
 
 
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A real service in a process of its own, for all tests that do not kill it."""
+    with ServiceProcess(tmp_path_factory.mktemp("service") / "service.db") as running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
 def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test touches the store, or the measured rates, of whoever runs the tests."""
+    """No test touches the store, the measured rates, the outbox or the service of whoever runs the tests."""
+    for name in ("AUTOPREC_URL", "AUTOPREC_TOKEN", "AUTOPREC_PRECISION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("AUTOPREC_DB", str(tmp_path / "autoprec.db"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -39,7 +39,10 @@ def suggested(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
 def test_help_lists_the_commands(capfd: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert 0 == main(arguments)
     shown = capfd.readouterr()
-    assert ("", []) == (shown.err, [name for name in (*COMMANDS, "serve", "agent") if f"  {name} " not in shown.out])
+    assert ("", []) == (
+        shown.err,
+        [name for name in (*COMMANDS, "run", "serve", "agent") if f"  {name} " not in shown.out],
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -14,7 +14,9 @@ def by_kind_and_name(name: str) -> tuple[bool, str]:
 
 
 def heavy_after(code: str) -> str:
-    program = f"import sys\n{code}\nprint(sorted({{'torch', 'sqlalchemy', 'pydantic', 'rich'}} & set(sys.modules)))"
+    program = (
+        f"import sys\n{code}\nprint(sorted({{'torch', 'sqlalchemy', 'pydantic', 'rich', 'httpx'}} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[-1]
 
@@ -58,5 +60,10 @@ def test_a_look_at_the_machine_loads_neither_torch_nor_the_store(name: str) -> N
     assert (asks_a_plugin, False) == ("torch" in loaded, "sqlalchemy" in loaded)
 
 
-def test_asking_about_a_factory_loads_no_torch_into_this_process() -> None:
-    assert "torch" not in heavy_after("import autoprec; autoprec.suggest, autoprec.Recommendation")
+def test_asking_about_a_factory_loads_neither_torch_nor_http_into_this_process() -> None:
+    loaded = heavy_after("import autoprec; autoprec.suggest, autoprec.Recommendation")
+    assert (False, False) == ("torch" in loaded, "httpx" in loaded)
+
+
+def test_a_client_loads_no_torch() -> None:
+    assert "torch" not in heavy_after("import autoprec; autoprec.Client, autoprec.AsyncClient")

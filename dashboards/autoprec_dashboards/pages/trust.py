@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from autoprec_service.asked import AskedRecommendation
-
 from autoprec_dashboards.figures.calibration import Bin
 from autoprec_dashboards.pages.qualified import best_of, newest_by, of_precision, qualifies
 from autoprec_dashboards.pages.status import Badge, badge
+from autoprec_service.asked import AskedRecommendation
 from autoprec_service.outcome import Outcome
 
 Verdict = Literal["confirmed", "refuted", "open"]

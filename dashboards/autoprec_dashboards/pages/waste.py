@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from autoprec_service.run import Run
-
 from autoprec_dashboards.pages.qualified import best_of, newest_by, of_precision, qualifies
 from autoprec_service.outcome import Outcome
+from autoprec_service.run import Run
 
 _SECONDS_AN_HOUR = 3600
 Place = tuple[str | None, str]

@@ -22,6 +22,7 @@ from autoprec_runner.isolation.neighbours import busy_cores
 from autoprec_runner.quantities import duration
 from autoprec_runner.search.bench import Bench, Preference
 from autoprec_runner.search.budget import Budget, BudgetOverError
+from autoprec_runner.search.elsewhere import Elsewhere, Known
 from autoprec_runner.search.ledger import Ledger
 from autoprec_runner.search.phases import Phases, note_untried
 from autoprec_runner.search.progress import Progress
@@ -31,10 +32,15 @@ from autoprec_runner.search.screen import default_candidates
 from autoprec_runner.study import Study, StudyStatus
 from autoprec_runner.trial import Trial
 from autoprec_runner.trials.failure import TrialFailedError
-from autoprec_runner.trials.session import Prepared, Setting, TrialSession
+from autoprec_runner.trials.prepared import Prepared
+from autoprec_runner.trials.session import Setting, TrialSession
 
 _LOADING_SHARE = 0.6
 """Share of the budget that loading the workload may take."""
+
+
+UNKNOWN = "unknown"
+"""The fingerprint that stands in for that of a model which died before it could be described."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +67,13 @@ def conduct(
     progress: Progress | None = None,
     fresh: bool = False,
     reader: Reader | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Outcome:
     """Answer a question by trials, each stored as soon as it is finished.
 
     A study that has been completed before is answered from the ledger, unless `fresh`; one that was interrupted goes on
     where it stopped. Ctrl-C ends a study early and keeps what it has. `reader` tells of the machine while trials are
-    timed; None for that of the real one.
+    timed; None for that of the real one. `elsewhere` is asked before the ledger what others know, unless `fresh`.
 
     Raises:
         WorkloadError: The user's model, batch, loss or factory does not make a step.
@@ -75,7 +82,7 @@ def conduct(
     """
     with _bench(question, ledger, preference, progress or Progress()) as bench:
         bench.reader = reader or bench.reader
-        return _Conductor(bench, fresh=fresh).conduct()
+        return _Conductor(bench, fresh=fresh, elsewhere=elsewhere).conduct()
 
 
 @contextmanager
@@ -132,8 +139,10 @@ def temporary_folder(server: ForkServer) -> Iterator[Path]:
 
 
 class _Conductor:
-    def __init__(self, bench: Bench, *, fresh: bool) -> None:
+    def __init__(self, bench: Bench, *, fresh: bool, elsewhere: Elsewhere | None) -> None:
         self._bench = bench
+        self._elsewhere = elsewhere
+        self._known = Known()
         self._busy_cores = 0.0
         self._question = bench.question
         self._fresh = fresh
@@ -141,6 +150,10 @@ class _Conductor:
     def conduct(self) -> Outcome:
         bench, candidates = self._bench, candidates_of(self._question)
         described = self._describe()
+        self._known = self._known_elsewhere(described, candidates)
+        if self._known.study is not None:
+            trials = self._known.trials
+            return Outcome(study=self._known.study, trials=trials, prepared=described.prepared, remembered=True)
         study, prior = self._find(described.prepared, candidates)
         if study.status == "complete":
             return Outcome(study=study, trials=tuple(prior), prepared=described.prepared, remembered=True)
@@ -178,6 +191,13 @@ class _Conductor:
             if failure.status == "timeout":
                 failure = TrialFailedError("timeout", f"Loading the workload did not end within {duration(seconds)}.")
             return _Described(session=session, prepared=unknown, failure=failure)
+
+    def _known_elsewhere(self, described: "_Described", candidates: Sequence[Candidate]) -> Known:
+        """Return what others know of a workload that could be described."""
+        unknown = described.session is None or described.failure is not None
+        if self._elsewhere is None or unknown or self._fresh:
+            return Known()
+        return self._elsewhere(self._question, described.prepared, candidates)
 
     def _examined(self, prepared: Prepared, candidates: Sequence[Candidate]) -> tuple[Finding, ...]:
         """Return what can be told before any trial, and tell it."""
@@ -230,7 +250,8 @@ class _Conductor:
     def _run_in_time(self, described: "_Described", candidates: Sequence[Candidate], prior: Sequence[Trial]) -> None:
         if described.session is not None:
             with suppress(BudgetOverError):
-                Phases(self._bench, described.session, described.failure).run(candidates, prior)
+                ordered = self._known.in_order(candidates)
+                Phases(self._bench, described.session, described.failure).run(ordered, prior)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,7 +268,7 @@ def _unknown(question: Question) -> Prepared:
     """Return what stands in for a workload that died before it could be described; it is never taken for another."""
     return Prepared(
         mode=question.mode or "train",
-        fingerprint="unknown",
+        fingerprint=UNKNOWN,
         workload_key=f"unknown-{uuid.uuid4().hex[:12]}",
         name="unknown",
         description="a workload that could not be set up",

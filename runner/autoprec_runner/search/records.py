@@ -14,10 +14,13 @@ from autoprec_probe.profile import HardwareProfile
 from autoprec_probe.support import Support
 from autoprec_runner.quantities import duration
 from autoprec_runner.search.contender import Contender
+from autoprec_runner.search.question import MEASUREMENT_VERSION
 from autoprec_runner.trial import MemoryParts, Phase, Stability, StepTime, Trial, TrialStatus
 from autoprec_runner.trials.energy import energy_per_sample
+from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.measure import step_time
-from autoprec_runner.trials.session import KEPT_LOSSES, Evidence, Prepared
+from autoprec_runner.trials.prepared import Prepared
+from autoprec_runner.trials.session import KEPT_LOSSES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +145,7 @@ def _rate(per_step: int | None, time: StepTime | None) -> float | None:
 def _conditions(prepared: Prepared) -> dict[str, str | int | float | None]:
     """Return the circumstances that step times depend on (see `GOMP_SPINCOUNT` in libgomp's manual)."""
     return {
+        "measurement_version": MEASUREMENT_VERSION,
         "torch_threads": prepared.threads,
         "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "load_average_1min": psutil.getloadavg()[0],

@@ -8,6 +8,7 @@ import click
 
 from autoprec.cli import options
 from autoprec.cli.main import USAGE
+from autoprec.cli.records import opened_records
 from autoprec_service.exchange import (
     ImportReport,
     TrialFilters,
@@ -18,7 +19,7 @@ from autoprec_service.exchange import (
     import_optimum,
     import_parquet,
 )
-from autoprec_service.store import Store, open_store
+from autoprec_service.store import Store
 
 _PARQUET = ".parquet"
 
@@ -28,6 +29,8 @@ _PARQUET = ".parquet"
 @click.option("--study", "study_id", help="Only trials of this study.")
 @click.option("--model", "model_fingerprint", help="Only trials of the model with this fingerprint.")
 @click.option("--hardware", "hardware_key", help="Only trials on this hardware key.")
+@options.service
+@options.token
 @options.store
 @options.as_json
 def export_command(
@@ -36,12 +39,14 @@ def export_command(
     study_id: str | None,
     model_fingerprint: str | None,
     hardware_key: str | None,
+    url: str | None,
+    token: str | None,
     store: str | None,
     as_json: bool,
 ) -> None:
     """Write studies and trials to FILE: as Parquet if its name ends so, else as JSON Lines; "-" is standard output."""
     target = sys.stdout if str(file) == "-" else file
-    with open_store(store) as opened:
+    with opened_records(store, url, token) as opened:
         filters = TrialFilters(study_id=study_id, model_fingerprint=model_fingerprint, hardware_key=hardware_key)
         parquet = file.suffix == _PARQUET
         lines = export_parquet(opened, file, **filters) if parquet else export_jsonl(opened, target, **filters)
@@ -63,10 +68,20 @@ def export_command(
 )
 @click.option("--model", help="What DeepSpeed's model is called: its results do not tell.")
 @click.option("--hardware", "hardware_key", help="The hardware key of what a peer measured on, where it does not tell.")
+@options.service
+@options.token
 @options.store
 @options.as_json
 def import_command(
-    *, file: Path, source: str, model: str | None, hardware_key: str | None, store: str | None, as_json: bool
+    *,
+    file: Path,
+    source: str,
+    model: str | None,
+    hardware_key: str | None,
+    url: str | None,
+    token: str | None,
+    store: str | None,
+    as_json: bool,
 ) -> int:
     """Add the studies and trials of FILE, written by export; "-" is standard input.
 
@@ -78,7 +93,7 @@ def import_command(
         raise click.UsageError("--model and --hardware are for results of peers: our own files tell both.")
     if source != "deepspeed" and model:
         raise click.UsageError("--model is for DeepSpeed's results alone.")
-    with open_store(store) as opened:
+    with opened_records(store, url, token) as opened:
         report = _imported(opened, file, source, model, hardware_key)
     click.echo(report.model_dump_json(indent=2) if as_json else str(report))
     return USAGE if report.refused else 0

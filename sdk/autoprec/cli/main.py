@@ -31,6 +31,7 @@ _COMMANDS = {
     "probe": _Command("autoprec.cli.probe", "Show what this machine is."),
     "precisions": _Command("autoprec.cli.precisions", "List every precision with its support on this machine."),
     "suggest": _Command("autoprec.cli.suggest", "Recommend a precision for a workload, from trials of it."),
+    "run": _Command("autoprec.cli.run", "Run a script in a precision, or in the best one."),
     "doctor": _Command("autoprec.cli.doctor", "Say what is known to go wrong with a workload, before any trial."),
     "trials": _Command("autoprec.cli.trials", "List stored trials."),
     "export": _Command("autoprec.cli.exchange", "Write stored studies and trials to a file."),
@@ -116,11 +117,12 @@ def _run(arguments: list[str] | None) -> int:
 
 def _code(error: Exception) -> int | None:
     """Return the exit code of an error of ours; None for a defect, whose traceback is wanted."""
+    from autoprec.client.errors import RefusedError, UnreachableError  # noqa: PLC0415
     from autoprec_probe.errors import ProbeError  # noqa: PLC0415 (`--help` shall not wait for it)
     from autoprec_runner.errors import RunnerError, TrialError  # noqa: PLC0415
     from autoprec_service.errors import ServiceError  # noqa: PLC0415
 
-    if isinstance(error, TrialError):
+    if isinstance(error, TrialError | UnreachableError) or (isinstance(error, RefusedError) and error.is_a_failure):
         return FAILED
     return USAGE if isinstance(error, ProbeError | RunnerError | ServiceError) else None
 

@@ -12,6 +12,15 @@ strategy = click.option(
     show_default=True,
     help="Who owns the step; it decides what a precision means.",
 )
+url = click.option(
+    "--url", metavar="URL", help="A service to ask first and to report to. Default: $AUTOPREC_URL, else none."
+)
+token = click.option(
+    "--token",
+    metavar="TOKEN",
+    help="What the service is shown. Other users of this machine can see it: set AUTOPREC_TOKEN instead.",
+)
+service = click.option("--url", metavar="URL", help="Use the service at this URL instead of the store.")
 store = click.option(
     "--store",
     metavar="PATH|URL",

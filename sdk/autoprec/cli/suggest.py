@@ -34,6 +34,8 @@ from autoprec_runner.trial import Mode, Objective
     "--hardware", metavar="KEY", help="Predict for a machine that is not at hand, such as nvidia-h100-80gb-hbm3."
 )
 @click.option("--quiet", is_flag=True, help="Show no progress.")
+@options.url
+@options.token
 @options.store
 @options.as_json
 def suggest_command(
@@ -54,6 +56,8 @@ def suggest_command(
     fresh: bool,
     hardware: str | None,
     quiet: bool,
+    url: str | None,
+    token: str | None,
     store: str | None,
     as_json: bool,
 ) -> int:
@@ -89,6 +93,8 @@ def suggest_command(
         hardware=hardware,
         progress=not quiet,
         store=store,
+        url=url,
+        token=token,
     )
     if answer.interrupted and not _measured(answer):
         raise KeyboardInterrupt

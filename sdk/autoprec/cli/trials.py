@@ -1,7 +1,6 @@
 """`autoprec trials`: what has been measured."""
 
 import json
-from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from typing import Any, get_args
@@ -12,18 +11,20 @@ from rich.table import Table
 from rich.text import Text
 
 from autoprec.cli import options
+from autoprec.cli.push import push_command
+from autoprec.cli.records import opened_records
 from autoprec_probe import canonical_precision
 from autoprec_runner.quantities import duration, size
 from autoprec_runner.study import Study
 from autoprec_runner.trial import Trial, TrialStatus
-from autoprec_service.store import Store, open_store
+from autoprec_service.store import Store
 
 _PAGE = 200
 _ID_CHARACTERS = 8
 _UNKNOWN = "-"
 
 
-@click.command("trials")
+@click.group("trials", invoke_without_command=True)
 @click.option("--study", "study_id", help="Only trials of this study.")
 @click.option("--model", "model_fingerprint", help="Only trials of the model with this fingerprint.")
 @click.option("--hardware", "hardware_key", help="Only trials on this hardware key.")
@@ -32,25 +33,36 @@ _UNKNOWN = "-"
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Trials of a page.")
 @click.option("--oldest", is_flag=True, help="Begin with the oldest trial; default: the newest page.")
 @click.option("--after", metavar="ID", help="Go on after the trial with this id, or the beginning of one.")
+@options.service
+@options.token
 @options.store
 @options.as_json
+@click.pass_context
 def trials_command(
+    context: click.Context,
+    /,
     *,
     limit: int,
     oldest: bool,
     after: str | None,
+    url: str | None,
+    token: str | None,
     store: str | None,
     as_json: bool,
     **filters: Any,
 ) -> None:
     """List stored trials in the order in which they were measured, the newest last."""
+    if context.invoked_subcommand is not None:
+        return
     if filters["precision"] is not None:
         filters["precision"] = canonical_precision(filters["precision"])
-    with open_store(store) as opened:
-        start = None if after is None else _full_id(opened, after)
-        found = _all(opened, filters, start)
-        page = list(islice(found, limit) if oldest or after is not None else deque(found, maxlen=limit))
-        more = next(found, None) is not None
+    with opened_records(store, url, token) as opened:
+        if oldest or after is not None:
+            found = _all(opened, filters, None if after is None else _full_id(opened, after))
+            page = list(islice(found, limit))
+            more = next(found, None) is not None
+        else:
+            page, more = opened.trials(limit=limit, newest_first=True, **filters)[::-1], False
         studies = {each: opened.study(each) for each in dict.fromkeys(trial.study_id for trial in page)}
     if as_json:
         # By way of JSON, where pydantic spells out the NaN of a loss, which JSON itself does not have.
@@ -59,6 +71,9 @@ def trials_command(
         _show(page, studies)
     if more:
         click.echo(f"There are more; go on with: --after {page[-1].id}", err=True)
+
+
+trials_command.add_command(push_command)
 
 
 def _all(store: Store, filters: dict[str, Any], after: str | None) -> Iterator[Trial]:
@@ -70,6 +85,8 @@ def _all(store: Store, filters: dict[str, Any], after: str | None) -> Iterator[T
 
 def _full_id(store: Store, beginning: str) -> str:
     """Return the id that begins like this, so that the short one of the table can be given."""
+    if store.trial(beginning) is not None:
+        return beginning
     found = [trial.id for trial in _all(store, {}, None) if trial.id.startswith(beginning)]
     if len(found) != 1:
         number = "No" if not found else "More than one"

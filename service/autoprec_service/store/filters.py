@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from autoprec_service.errors import StoreError
+from autoprec_service.errors import UnknownPageError
 from autoprec_service.store.scope import Scope, Table
 from autoprec_service.store.tables import RecordRow
 
@@ -72,11 +72,11 @@ def position_of(scope: Scope, table: type[RecordRow], id_: str) -> int:
     """Return the position of a record.
 
     Raises:
-        StoreError: There is no record with this id.
+        UnknownPageError: There is no record with this id.
     """
     position: int | None = scope.scalar(scope.select(table, table.position).where(table.id == id_))
     if position is None:
-        raise StoreError(
+        raise UnknownPageError(
             f"The store holds no record {id_!r} in {table.__tablename__} to go on after: "
             "give the id of the last record of the page before.",
         )

@@ -33,6 +33,7 @@ def recommend_routes(clock: Callable[[], datetime] | None = None) -> APIRouter:
         try:
             yield
         finally:
+            await run_in_threadpool(adviser.close)
             await run_in_threadpool(recorder.close)
 
     found = routes("advice", lifespan=recording)

@@ -1,10 +1,12 @@
 """Questions and answers over real stores, with what was measured of real models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import URL
 
 from autoprec_probe.profile import Cpu, HardwareProfile, Software
 from autoprec_service.advice.advise import advise
@@ -12,7 +14,7 @@ from autoprec_service.advice.adviser import Adviser
 from autoprec_service.advice.answer import Advice
 from autoprec_service.advice.question import Question
 from autoprec_service.errors import UnknownHardwareError
-from autoprec_service.store import Store
+from autoprec_service.store import SqlStore, Store
 from autoprec_service.testing.factories import STARTED_AT, make_report, make_study, make_trial
 
 HERE, BESIDE, FAR = "cpu-x86-avx512_bf16-2c", "cpu-x86-avx512_bf16-4c", "nvidia-tesla-t4"
@@ -21,7 +23,17 @@ STUDIED: dict[str, Any] = {"model_fingerprint": "model-a", "hardware_key": "cpu-
 
 
 def ask(store: Store, adviser: Adviser | None = None, **fields: Any) -> Advice:
-    return advise(store, Question.model_validate(fields), NOW, adviser=adviser or Adviser())
+    question = Question.model_validate(fields)
+    if adviser is not None:
+        return advise(store, question, NOW, adviser=adviser)
+    with closing(Adviser()) as own:
+        return advise(store, question, NOW, adviser=own)
+
+
+@pytest.fixture
+def adviser() -> Iterator[Adviser]:
+    with closing(Adviser()) as opened:
+        yield opened
 
 
 def study(store: Store, *trials: Any, **fields: Any) -> None:
@@ -62,9 +74,8 @@ def test_a_study_that_is_still_running_does_not_answer(store: Store) -> None:
     assert "study-a" == ask(store, **STUDIED).study_id
 
 
-def test_a_new_trial_counts_in_the_next_answer(store: Store) -> None:
+def test_a_new_trial_counts_in_the_next_answer(store: Store, adviser: Adviser) -> None:
     study(store)
-    adviser = Adviser()
     assert "bf16-mixed" == ask(store, adviser, **STUDIED).precision
     store.add_trials([make_trial("bf16-true", seconds=0.2, id="new")])
     assert "bf16-true" == ask(store, adviser, **STUDIED).precision
@@ -166,11 +177,10 @@ def test_a_far_model_gets_no_answer_from_others(recorded: Any, store_without: Ca
     assert any("too few or too far away" in each or "No model near enough" in each for each in answer.reasons)
 
 
-def test_what_failed_on_near_models_is_never_suggested(recorded: Any, full_store: Store) -> None:
+def test_what_failed_on_near_models_is_never_suggested(recorded: Any, full_store: Store, adviser: Adviser) -> None:
     failed = {
         (each.model_fingerprint, each.candidate.precision) for each in full_store.outcomes() if each.stable is False
     }
-    adviser = Adviser()
     for each in recorded.descriptions:
         answer = ask(full_store, adviser, description=each, hardware_key=BESIDE)
         assert (each.model_fingerprint, answer.precision) not in failed
@@ -195,8 +205,7 @@ def test_a_prediction_answers_where_nothing_near_was_measured(recorded: Any, sto
     assert answer.confidence <= 0.5
 
 
-def test_a_described_model_counts_as_soon_as_it_was_measured(recorded: Any, store: Store) -> None:
-    adviser = Adviser()
+def test_a_described_model_counts_as_soon_as_it_was_measured(recorded: Any, store: Store, adviser: Adviser) -> None:
     near = recorded.named("MLP of 768")
     fields = {"description": recorded.named("MLP of 1024"), "hardware_key": HERE}
     assert "predicted" == ask(store, adviser, **fields).basis
@@ -209,7 +218,7 @@ def test_a_described_model_counts_as_soon_as_it_was_measured(recorded: Any, stor
 
 def test_two_advisers_give_the_same_answer(recorded: Any, full_store: Store) -> None:
     fields = {"description": recorded.named("MLP of 768"), "hardware_key": BESIDE}
-    one, other = ask(full_store, Adviser(), **fields), ask(full_store, Adviser(), **fields)
+    one, other = ask(full_store, **fields), ask(full_store, **fields)
     assert one.model_copy(update={"id": ""}) == other.model_copy(update={"id": ""})
 
 
@@ -246,16 +255,14 @@ def test_a_question_without_hardware_is_about_all_of_it(store: Store) -> None:
     assert ("bf16-mixed", "cpu-x86-avx512_bf16-2c") == (answer.precision, answer.hardware_key)
 
 
-def test_another_tenant_learns_nothing(recorded: Any, full_store: Store) -> None:
+def test_another_tenant_learns_nothing(recorded: Any, full_store: Store, adviser: Adviser) -> None:
     other = full_store.for_tenant("other")
-    adviser = Adviser()
     description = recorded.named("MLP of 1024")
     assert "measured" == ask(full_store, adviser, description=description, hardware_key=HERE).basis
     assert "predicted" == ask(other, adviser, description=description, hardware_key=HERE).basis
 
 
-def test_calibration_leaves_out_every_model_in_turn(full_store: Store) -> None:
-    adviser = Adviser()
+def test_calibration_leaves_out_every_model_in_turn(full_store: Store, adviser: Adviser) -> None:
     found = adviser.calibration(full_store, NOW)
     assert found.n == found.models > 20
     assert found is adviser.calibration(full_store, NOW + timedelta(minutes=1))
@@ -268,3 +275,24 @@ def test_a_candidate_with_modules_in_fp32_is_not_transferred(recorded: Any, full
     told = [*(each.candidate for each in answer.alternatives), *(each.candidate for each in answer.rejected)]
     assert told
     assert not any(each.keep_fp32 for each in told)
+
+
+def test_a_failure_counts_under_every_tolerance(recorded: Any, store: Store) -> None:
+    description = recorded.named("MLP of 1024")
+    name = description.model_fingerprint
+    store.save_study(make_study(model_fingerprint=name, hardware_key=HERE))
+    failed = {"status": "unstable", "verdict": "unstable", "model_fingerprint": name, "hardware_key": HERE}
+    store.add_trials([make_trial("32-true", **failed)])
+    answer = ask(store, description=description, hardware_key=BESIDE, tolerance=0.001)
+    assert answer.precision is None
+    assert any("32-true" in each for each in answer.reasons)
+
+
+def test_postgresql_gives_the_same_answers(recorded: Any, full_store: Store, postgresql: URL) -> None:
+    new = recorded.named("MLP of 1024").model_copy(update={"model_fingerprint": "new"})
+    questions = ({"description": recorded.named("MLP of 1024")}, {"description": new})
+    with SqlStore(postgresql) as other:
+        recorded.save(other)
+        for each in questions:
+            found = [ask(one, **each, hardware_key=HERE).model_copy(update={"id": ""}) for one in (full_store, other)]
+            assert found[0] == found[1]
