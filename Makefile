@@ -14,7 +14,7 @@ XLA := .venv-xla/bin
 XLA_NEEDS := Linux x86_64 Python 3.11
 XLA_PACKAGES := absl-py filelock fsspec jinja2 networkx pytest pytest-timeout pyyaml requests sympy typing_extensions
 
-.PHONY: demo test test-xla lint check serve bench zoo clean help
+.PHONY: demo test test-xla lint check serve screenshots bench zoo clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ check: .venv/dev  ## verify style, types and import layers, changing nothing
 
 serve: .venv/demo  ## answer POST /recommend from this machine's store, on loopback
 	$(BIN)/autoprec serve
+
+screenshots: .venv/dev  ## take docs/screenshots anew from recorded studies (needs chromium)
+	$(BIN)/python tests/dashboards/take_screenshots.py
 
 bench: .venv/dev  ## measure the cost of the engine beside plain PyTorch and Lightning Fabric
 	$(BIN)/python benchmarks/overhead.py

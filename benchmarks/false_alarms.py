@@ -2,42 +2,46 @@
 
 Candidates that are right by construction: the fp32 reference itself, run again with relative noise of 2^-9 on its
 weights or with other random numbers, each time from another seed. The same statistic, tolerance and yardsticks judge
-them as in a study. Beside that, the power: the same runs with a known fault, a loss that rises by a stated share.
+them as in a study; every harmless run is the yardstick of every other one. Beside that, the power: the same runs with a
+known fault, a loss that is raised by a stated share.
 
-    python benchmarks/false_alarms.py [--runs 20] [--steps 50]
+    python benchmarks/false_alarms.py [--runs 6] [--steps 50,150,300] [--workloads digits_cnn,mlp_tiny]
 
-Prints, by workload, how many of the harmless runs were called unstable and how many of the faulty ones were not, with
-the 95 % interval of Wilson for the sum.
+Prints, by workload and number of steps, how many of the harmless pairs were called unstable and how many of the faulty
+ones were found, and the sums. Pairs share runs, so that they are no independent samples.
 """
 
 import argparse
-import math
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
+sys.path.insert(0, str(Path(__file__).parent / "zoo"))
 
-import char_lstm
-import char_transformer
-import digits_cnn
-import tabular_mlp
-from autoprec_runner.trials.session import Evidence
+from autoprec_runner.trials.evidence import Evidence
+from autoprec_runner.trials.seeding import PERTURBATION
 from autoprec_runner.trials.stability import train_verdict
-from autoprec_runner.trials.worker import PERTURBATION
-from autoprec_runner.workload import Workload
+from autoprec_runner.workload.factory import FactorySource
 from autoprec_runner.workload.task import resolve
+from table import BY_NAME
 
-WORKLOADS: dict[str, Callable[[], Workload]] = {
-    "tabular_mlp": tabular_mlp.workload,
-    "digits_cnn": digits_cnn.workload,
-    "char_lstm": char_lstm.workload,
-    "char_transformer": char_transformer.workload,
-}
+HERE = Path(__file__).parent
+EXAMPLES = ("tabular_mlp", "digits_cnn")
+ZOO = (
+    "mlp_tiny",
+    "autoencoder_digits",
+    "cnn_residual",
+    "contrastive_digits",
+    "decoder_tiny",
+    "diffusion_step",
+    "gnn_scatter",
+    "gru_rows",
+)
 FAULTS = (0.03, 0.1, 0.3)
 """Shares by which the second half of the losses is raised."""
 
@@ -47,18 +51,22 @@ class Row:
     """What the verdicts on one workload were."""
 
     workload: str
-    runs: int
+    steps: int
+    pairs: int
     alarms: int
     found: tuple[int, ...]
-    """How many of the runs with each fault were found."""
+    """How many of the pairs with each fault were found."""
 
 
-def losses(
-    make: Callable[[], Workload], steps: int, *, weights_seed: int | None = None, draws_seed: int = 0
-) -> Evidence:
+def reference_of(name: str) -> str:
+    """Return what the command line takes for an example or a workload of the zoo."""
+    return BY_NAME[name].reference if name in BY_NAME else f"{HERE.parent / 'examples' / name}.py:workload"
+
+
+def losses(name: str, steps: int, *, weights_seed: int | None = None, draws_seed: int = 0) -> Evidence:
     """Train in fp32 and return the losses; a `weights_seed` puts noise on the weights that training starts from."""
     _seed(0)
-    task = resolve(make(), mode="train", seed=0)
+    task = resolve(FactorySource(reference_of(name)).load(seed=0), mode="train", seed=0)
     if weights_seed is not None:
         generator = torch.Generator().manual_seed(weights_seed)
         with torch.no_grad():
@@ -78,30 +86,35 @@ def losses(
     return Evidence(losses=found, steps=steps, is_random=not torch.equal(before, torch.get_rng_state()))
 
 
-def measure(name: str, runs: int, steps: int) -> Row:
-    """Judge harmless and faulty runs of one workload."""
-    make = WORKLOADS[name]
-    reference = losses(make, steps)
-    yardsticks = [losses(make, steps, weights_seed=1)]
-    if reference.is_random:
-        yardsticks.append(losses(make, steps, draws_seed=1))
-    harmless = list(_harmless(make, runs, steps, is_random=reference.is_random))
-    return Row(
-        workload=name,
-        runs=runs,
-        alarms=sum(_is_unstable(each, reference, yardsticks) for each in harmless),
-        found=tuple(
-            sum(_is_unstable(_faulty(each, share), reference, yardsticks) for each in harmless) for share in FAULTS
-        ),
-    )
+def measure(name: str, runs: int, steps: Sequence[int]) -> Iterator[Row]:
+    """Judge harmless and faulty runs of one workload, each beside the yardsticks that every other one makes."""
+    reference = losses(name, max(steps))
+    harmless = [list(_varied(name, run, max(steps), is_random=reference.is_random)) for run in range(runs)]
+    for count in steps:
+        true = _first(reference, count)
+        cut = [[_first(each, count) for each in group] for group in harmless]
+        pairs = [(ours[turn % len(ours)], yard) for turn, (ours, yard) in enumerate(permutations(cut, 2))]
+        yield Row(
+            workload=name,
+            steps=count,
+            pairs=len(pairs),
+            alarms=sum(_is_unstable(ours, true, yardsticks) for ours, yardsticks in pairs),
+            found=tuple(
+                sum(_is_unstable(_faulty(ours, share), true, yardsticks) for ours, yardsticks in pairs)
+                for share in FAULTS
+            ),
+        )
 
 
-def _harmless(make: Callable[[], Workload], runs: int, steps: int, *, is_random: bool) -> Iterator[Evidence]:
-    for run in range(runs):
-        if is_random and run % 2:
-            yield losses(make, steps, draws_seed=100 + run)
-        else:
-            yield losses(make, steps, weights_seed=100 + run)
+def _varied(name: str, run: int, steps: int, *, is_random: bool) -> Iterator[Evidence]:
+    """Yield what a study would take for yardsticks."""
+    yield losses(name, steps, weights_seed=100 + run)
+    if is_random:
+        yield losses(name, steps, draws_seed=100 + run)
+
+
+def _first(evidence: Evidence, steps: int) -> Evidence:
+    return Evidence(losses=evidence.losses[:steps], steps=steps, is_random=evidence.is_random)
 
 
 def _faulty(evidence: Evidence, share: float) -> Evidence:
@@ -119,33 +132,33 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def wilson(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """Return the 95 % interval of a share."""
-    share, weight = hits / total, 1 + z * z / total
-    middle = (share + z * z / (2 * total)) / weight
-    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / weight
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def main() -> None:
     """Measure every workload and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=20, help="harmless runs of each workload")
-    parser.add_argument("--steps", type=int, default=50, help="steps of a run, as many as a study compares")
-    arguments = parser.parse_args()
+    parser.add_argument("--runs", type=int, default=6, help="harmless runs of each workload")
+    parser.add_argument("--steps", default="50,150,300", help="steps of a run: a study compares 50 to 300")
+    parser.add_argument("--workloads", default=",".join((*EXAMPLES, *ZOO)), help="names, with commas between them")
+    given = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"torch {torch.__version__}, {arguments.steps} steps; tolerance 5 %, yardsticks as in a study.\n")
-    print("| workload | harmless runs called unstable | " + " | ".join(f"+{each:.0%} found" for each in FAULTS) + " |")
-    print("|---|--:|" + "--:|" * len(FAULTS))
+    print(f"torch {torch.__version__}; tolerance 5 %, yardsticks as in a study.\n")
+    print(
+        "| workload | steps | harmless called unstable | " + " | ".join(f"+{each:.0%} found" for each in FAULTS) + " |"
+    )
+    print("|---|--:|--:|" + "--:|" * len(FAULTS))
+    steps = [int(each) for each in given.steps.split(",")]
     rows = []
-    for name in WORKLOADS:
-        row = measure(name, arguments.runs, arguments.steps)
-        rows.append(row)
-        cells = " | ".join(f"{each} of {row.runs}" for each in row.found)
-        print(f"| {name} | {row.alarms} of {row.runs} | {cells} |", flush=True)
-    alarms, total = sum(row.alarms for row in rows), sum(row.runs for row in rows)
-    low, high = wilson(alarms, total)
-    print(f"\nFalse alarms: {alarms} of {total} (95 % interval {low:.1%} to {high:.1%}).")
+    for name in given.workloads.split(","):
+        for row in measure(name, given.runs, steps):
+            rows.append(row)
+            cells = " | ".join(f"{each} of {row.pairs}" for each in row.found)
+            print(f"| {name} | {row.steps} | {row.alarms} of {row.pairs} | {cells} |", flush=True)
+    for count in steps:
+        chosen = [row for row in rows if row.steps == count]
+        alarms, pairs = sum(row.alarms for row in chosen), sum(row.pairs for row in chosen)
+        print(
+            f"\nFalse alarms at {count} steps: {alarms} of {pairs} pairs, on {sum(r.alarms > 0 for r in chosen)} of "
+            f"{len(chosen)} workloads."
+        )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ trials are written to a file, without what only a look at one study needs: tests
 import argparse
 import json
 import math
+import re
 import statistics
 import sys
 from collections.abc import Iterator
@@ -56,7 +57,11 @@ WORKLOADS = {
 }
 CANDIDATES = ("32-true", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "64-true")
 _KEPT_STEPS = ("32-true", "bf16-mixed")
-_LEFT_OUT_OF_TRIALS = {"losses", "parts", "memory_parts", "conditions", "effective_dtypes", "energy"}
+_LEFT_OUT_OF_TRIALS = {
+    *("losses", "final_loss", "parts", "memory_parts", "conditions", "effective_dtypes", "energy", "remedy"),
+    *("samples_per_second", "tokens_per_second"),
+}
+_FOLDERS = re.compile(r"(?:/[\w.-]+)+/")
 _MODES: tuple[Mode, ...] = ("train", "inference")
 
 
@@ -178,8 +183,11 @@ def _small_study(study: Study) -> dict[str, Any]:
 
 
 def _small_trial(trial: Trial) -> dict[str, Any]:
+    """Return a trial without what was seen beside its figures, and without the folders of this machine."""
+    stability = trial.stability.model_copy(update={"checks": ()}) if trial.stability else None
     software = {name: version for name, version in trial.software.items() if version}
-    kept = trial.model_copy(update={"software": software})
+    reason = _FOLDERS.sub("", trial.reason)
+    kept = trial.model_copy(update={"software": software, "reason": reason, "stability": stability})
     return kept.model_dump(mode="json", exclude=_LEFT_OUT_OF_TRIALS, exclude_defaults=True)
 
 

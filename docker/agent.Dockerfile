@@ -10,9 +10,10 @@ COPY sdk sdk
 COPY probe probe
 COPY runner runner
 COPY service service
-RUN python -m venv /opt/autoprec
-RUN /opt/autoprec/bin/python -m pip install --no-cache-dir --constraint constraints.txt archspec nvidia-ml-py platformdirs pydantic
-RUN /opt/autoprec/bin/python -m pip install --no-cache-dir --no-deps .
+COPY dashboards dashboards
+RUN python -m venv /opt/autoprec \
+    && /opt/autoprec/bin/python -m pip install --no-cache-dir --constraint constraints.txt archspec nvidia-ml-py platformdirs pydantic \
+    && /opt/autoprec/bin/python -m pip install --no-cache-dir --no-deps .
 
 FROM python:3.11.13-slim-bookworm
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin autoprec \
@@ -22,5 +23,6 @@ COPY --from=build /opt/autoprec /opt/autoprec
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=utility PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 VOLUME /var/lib/autoprec
-HEALTHCHECK --interval=60s --timeout=5s --start-period=30s CMD test -n "$(find /var/lib/autoprec -name alive -mmin -3)"
+HEALTHCHECK --interval=60s --timeout=5s --start-period=30s \
+    CMD ["/bin/sh", "-c", "test -n \"$(find /var/lib/autoprec -name alive -mmin -3)\""]
 ENTRYPOINT ["/opt/autoprec/bin/python", "-m", "autoprec_probe.agent", "--spool", "/var/lib/autoprec"]

@@ -29,6 +29,9 @@ class StepTime(_Record):
     steps: int
     warmup_steps: int = 0
     """Steps run before the step time was stationary; they are not in the median."""
+    quantiles_seconds: tuple[float, ...] = ()
+    """How the timed steps are distributed: the shortest, each further twentieth of them, the longest. Empty where they
+    are too few to tell."""
 
 
 class StepParts(_Record):
@@ -202,6 +205,8 @@ class Trial(_Record):
     losses: tuple[float, ...] = ()
     """The first losses of the run, one a step (train), at most 256."""
     final_loss: float | None = None
+    loss_scales: tuple[float, ...] = ()
+    """The gradient scaler's scale after each of the first steps, at most 256; empty where nothing is scaled."""
     stability: Stability | None = None
     effective_dtypes: EffectiveDtypes | None = None
     software: dict[str, str | None] = Field(default_factory=dict)

@@ -1,5 +1,6 @@
 """The agent on every node of a Kubernetes cluster."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -96,4 +97,4 @@ def test_its_options_are_those_of_the_agent(
 
 def test_it_is_alive_by_the_same_sign_as_its_image(root: Path, container: dict[str, Any]) -> None:
     *_, check = container["livenessProbe"]["exec"]["command"]
-    assert f"CMD {check}" in (root / "docker" / "agent.Dockerfile").read_text()
+    assert f'CMD ["/bin/sh", "-c", {json.dumps(check)}]' in (root / "docker" / "agent.Dockerfile").read_text()

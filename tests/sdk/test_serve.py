@@ -121,7 +121,8 @@ def test_the_secret_alone_goes_to_standard_output(capfd: pytest.CaptureFixture[s
     assert "nobody can show it again" in shown.err
 
 
-def test_lists_are_for_people_too(capfd: pytest.CaptureFixture[str]) -> None:
+def test_lists_are_for_people_too(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert 0 == main(["token", "list"])
     assert "autoprec token create" in capfd.readouterr().err
     main(["token", "create", "[bold]odd[/bold]"])

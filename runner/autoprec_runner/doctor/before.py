@@ -7,7 +7,7 @@ from autoprec_runner.doctor.examine import examine
 from autoprec_runner.doctor.finding import Finding
 from autoprec_runner.search.question import Question
 from autoprec_runner.search.screen import unfit
-from autoprec_runner.trials.session import Prepared
+from autoprec_runner.trials.prepared import Prepared
 
 
 def findings_before(question: Question, prepared: Prepared, candidates: Sequence[Candidate]) -> tuple[Finding, ...]:

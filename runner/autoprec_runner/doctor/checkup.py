@@ -14,7 +14,8 @@ from autoprec_runner.search.bench import MEMORY_SHARE
 from autoprec_runner.search.conduct import candidates_of, setting_of, temporary_folder
 from autoprec_runner.search.question import Question
 from autoprec_runner.trials.failure import TrialFailedError
-from autoprec_runner.trials.session import Prepared, TrialSession
+from autoprec_runner.trials.prepared import Prepared
+from autoprec_runner.trials.session import TrialSession
 
 
 @dataclass(frozen=True, kw_only=True)

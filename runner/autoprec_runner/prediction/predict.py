@@ -19,18 +19,26 @@ def predict(cost: WorkloadCost, rates: Rates, candidates: Iterable[Candidate]) -
     return tuple(_predicted(cost, rates, each, beside) for each in candidates)
 
 
+def predicted_peak(cost: WorkloadCost, rates: Rates, candidate: Candidate) -> Estimate | None:
+    """Return the peak memory that a candidate is expected to take, in bytes; None where its step was not followed."""
+    step = _followed(cost, candidate)
+    return None if step is None else _peak(_memory(cost, step, rates), rates)
+
+
+def _followed(cost: WorkloadCost, candidate: Candidate) -> StepCost | None:
+    """Return the step of a candidate, if it is one that can be predicted."""
+    if candidate.strategy != "single" or candidate.emulate or candidate.keep_fp32:
+        return None
+    return cost.step(candidate.precision)
+
+
 def _predicted(cost: WorkloadCost, rates: Rates, candidate: Candidate, reference: float | None) -> Prediction:
     blank = Prediction(candidate=candidate, basis=rates.basis)
-    step = cost.step(candidate.precision)
-    if step is None or candidate.strategy != "single" or candidate.emulate or candidate.keep_fp32:
+    step = _followed(cost, candidate)
+    if step is None:
         return blank.model_copy(update={"missing": _unpredictable(cost, candidate)})
     memory = _memory(cost, step, rates)
-    weighed = blank.model_copy(
-        update={
-            "memory_parts": memory,
-            "peak_memory_bytes": _estimate(float(_sum(memory)), MEMORY_SPREAD[rates.basis]),
-        }
-    )
+    weighed = blank.model_copy(update={"memory_parts": memory, "peak_memory_bytes": _peak(memory, rates)})
     try:
         parts = time_parts(step, rates, candidate)
     except UnknownRateError as error:
@@ -85,8 +93,8 @@ def _memory(cost: WorkloadCost, step: StepCost, rates: Rates) -> MemoryParts:
     )
 
 
-def _sum(parts: MemoryParts) -> int:
-    return sum(dict(parts).values())
+def _peak(parts: MemoryParts, rates: Rates) -> Estimate:
+    return _estimate(float(sum(dict(parts).values())), MEMORY_SPREAD[rates.basis])
 
 
 def _estimate(value: float, spread: float) -> Estimate:

@@ -32,7 +32,8 @@ from autoprec_runner.search.screen import default_candidates
 from autoprec_runner.study import Study, StudyStatus
 from autoprec_runner.trial import Trial
 from autoprec_runner.trials.failure import TrialFailedError
-from autoprec_runner.trials.session import Prepared, Setting, TrialSession
+from autoprec_runner.trials.prepared import Prepared
+from autoprec_runner.trials.session import Setting, TrialSession
 
 _LOADING_SHARE = 0.6
 """Share of the budget that loading the workload may take."""

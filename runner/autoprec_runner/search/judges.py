@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
 from autoprec_runner.search.bench import Bench
@@ -9,9 +10,11 @@ from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.race import awaken
 from autoprec_runner.search.sprint import Pace, set_up
 from autoprec_runner.trial import Stability
+from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.failure import TrialFailedError
-from autoprec_runner.trials.session import Evidence, TrialSession, Variation
+from autoprec_runner.trials.session import TrialSession, Variation
 from autoprec_runner.trials.stability import (
+    EARLY_STEPS,
     FEWEST_STEPS,
     inference_verdict,
     metric_verdict,
@@ -21,9 +24,12 @@ from autoprec_runner.trials.stability import (
 )
 from autoprec_runner.workload.workload import MAX_BATCHES
 
-STEPS = 50
-"""Steps of the trajectory that are compared, where the budget allows."""
-_BUDGET_SHARE = 0.8
+_SHARE = 0.8
+"""`EARLY_STEPS` are compared where this share of the time left allows."""
+MOST_STEPS, _LONGER_SHARE = 300, 0.6
+"""As many are compared where they are cheap: what half precision loses with each update shows late."""
+_SHARE_OF_EACH = 0.4
+"""No run before the first challenger's takes more than this share of the time left, should steps have become slower."""
 _WATCHED_COST = 1.3
 """A watched step takes about this much longer than a timed one."""
 _MOST_SAVED = 50_000_000
@@ -96,7 +102,8 @@ class TrainJudge(Judge):
     def _run_reference(self) -> Stability:
         """Run the reference to the last step that is compared."""
         session = awaken(self._bench, self._reference, self._pace)
-        _reach(self._bench, session, self._steps)
+        _reach(self._bench, session, self._steps, share=_SHARE_OF_EACH)
+        self._steps = max(FEWEST_STEPS, min(self._steps, session.evidence.steps))
         self._resume(session)
         return self._sound(session.evidence)
 
@@ -128,7 +135,7 @@ class TrainJudge(Judge):
             with bench.start(self._reference.candidate, variation=variation) as session:
                 set_up(bench, session, self._pace)
                 session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(self._pace.first_limit()))
-                _reach(bench, session, self._steps)
+                _reach(bench, session, self._steps, share=_SHARE_OF_EACH)
                 if self._has_metric:
                     noise = abs(self._metric(session) - self._true_metric)
                     self._metric_noise = noise if math.isnan(self._metric_noise) else max(noise, self._metric_noise)
@@ -170,16 +177,16 @@ def judge_for(bench: Bench, reference: Contender, pace: Pace, challenger: Conten
     return TrainJudge(bench, reference, pace, challenger)
 
 
-def _reach(bench: Bench, session: TrialSession, steps: int) -> None:
+def _reach(bench: Bench, session: TrialSession, steps: int, share: float = 1.0) -> None:
     """Run watched steps up to `steps` in all, at least one: a late overflow must not go unseen.
 
-    Fewer, if the study ends before: a verdict from some steps is better than none.
+    Fewer, if that takes more than a `share` of the time left: a verdict from some steps is better than none.
     """
     missing = max(1, steps - session.evidence.steps)
     last_step = 2 * _WATCHED_COST * session.evidence.typical_seconds
     session.observe(
         steps=missing,
-        max_seconds=max(0.0, bench.budget.require() - last_step),
+        max_seconds=max(0.0, share * bench.budget.require() - last_step),
         timeout_seconds=_patience(bench, session, missing),
     )
 
@@ -190,13 +197,22 @@ def _patience(bench: Bench, session: TrialSession, steps: int) -> float:
 
 
 def _affordable_steps(bench: Bench, reference: Contender, challenger: Contender | None) -> int:
-    """Return how many steps the reference, its yardstick and the first challenger can take in the time left."""
-    evidence = reference.session.evidence
+    """Return how many steps the reference, its yardstick and the first challenger can take in the time left.
+
+    Beyond `EARLY_STEPS`, only so many that a second challenger can take them, too, should the first one fail.
+    """
+    evidence, left = reference.session.evidence, bench.budget.require()
     runs = [(evidence, evidence.steps)]
     if challenger:
         runs += [(evidence, 0), (challenger.session.evidence, challenger.session.evidence.steps)]
-    for steps in range(STEPS, FEWEST_STEPS, -1):
+    longer = _most_steps([*runs, (evidence, 0)], MOST_STEPS, _LONGER_SHARE * left)
+    return longer if longer >= EARLY_STEPS else _most_steps(runs, EARLY_STEPS, _SHARE * left)
+
+
+def _most_steps(runs: Sequence[tuple[Evidence, int]], most: int, seconds: float) -> int:
+    """Return how many steps all of these runs can reach in so many seconds, each of which has made some already."""
+    for steps in range(most, FEWEST_STEPS, -1):
         cost = sum(max(0, steps - done) * evidence.typical_seconds for evidence, done in runs)
-        if _WATCHED_COST * cost <= _BUDGET_SHARE * bench.budget.require():
+        if _WATCHED_COST * cost <= seconds:
             return steps
     return FEWEST_STEPS

@@ -8,7 +8,7 @@ from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.diagnose import modules_that_lose_precision
 from autoprec_runner.search.screen import judged
 from autoprec_runner.trial import Trial
-from autoprec_runner.trials.session import Evidence
+from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.stability import FP16_MAX
 
 MOST_KEPT = 8

@@ -9,9 +9,9 @@ from autoprec_probe.candidate import Candidate, Device, Strategy
 from autoprec_probe.profile import HardwareProfile
 from autoprec_runner.study import Constraints
 from autoprec_runner.trial import Mode, Objective
-from autoprec_runner.trials.session import Prepared
+from autoprec_runner.trials.prepared import Prepared
 
-MEASUREMENT_VERSION = 2
+MEASUREMENT_VERSION = 3
 """Raised when trials are measured or judged differently, so that older answers are not taken for current ones."""
 
 

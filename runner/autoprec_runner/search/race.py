@@ -11,8 +11,9 @@ from autoprec_runner.search.largest import find_largest_batches
 from autoprec_runner.search.sprint import MAX_STEPS, Pace, recording, set_up
 from autoprec_runner.search.watch import Watch
 from autoprec_runner.trial import Objective
+from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.measure import separated, step_time
-from autoprec_runner.trials.session import Evidence, TrialSession
+from autoprec_runner.trials.session import TrialSession
 
 WITHIN = 1.15
 """Who is within this factor of the best after the sprint races."""

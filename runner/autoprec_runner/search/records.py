@@ -17,8 +17,10 @@ from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.question import MEASUREMENT_VERSION
 from autoprec_runner.trial import MemoryParts, Phase, Stability, StepTime, Trial, TrialStatus
 from autoprec_runner.trials.energy import energy_per_sample
+from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.measure import step_time
-from autoprec_runner.trials.session import KEPT_LOSSES, Evidence, Prepared
+from autoprec_runner.trials.prepared import Prepared
+from autoprec_runner.trials.session import KEPT_LOSSES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +95,7 @@ class Recorder:
             largest_batch=contender.largest_batch,
             losses=tuple(evidence.losses[:KEPT_LOSSES]),
             final_loss=evidence.losses[-1] if evidence.losses else None,
+            loss_scales=tuple(evidence.scales[:KEPT_LOSSES]) if prepared.mode == "train" else (),
             stability=stability,
             effective_dtypes=evidence.effective_dtypes,
             started_at=session.started_at,

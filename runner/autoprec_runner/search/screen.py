@@ -7,7 +7,7 @@ from autoprec_probe.candidate import Device, Strategy
 from autoprec_probe.precision import BITSANDBYTES, BUILT_IN
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.search.compilers import compilable
-from autoprec_runner.trials.session import Prepared
+from autoprec_runner.trials.prepared import Prepared
 
 _LAST = ("64-true",)
 """Tried after all others: it is wanted only where fp32 itself is not good enough."""

@@ -11,14 +11,16 @@ from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.diagnose import first_bad_module
 from autoprec_runner.trial import Objective, Phase
+from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.failure import TrialFailedError
-from autoprec_runner.trials.session import Evidence, TrialSession
+from autoprec_runner.trials.session import TrialSession
 from autoprec_runner.trials.stability import fp16_warning, unstable_already
 
 CUT_OFF = {"throughput": 4.0, "energy": 4.0, "time-to-loss": 4.0, "balanced": 8.0, "memory": 25.0}
 """A candidate is cut off when one step takes this many times the best candidate's, by objective."""
-_ALONE_CUT_OFF = 25.0
-"""The same for the first of all, by its own first step: only a hang is to be caught."""
+_ALONE_CUT_OFF, _ALONE_SHARE = 25.0, 0.25
+"""The first of all may take so many times its own first step, and at least this share of the budget: only a hang is
+to be caught, because the whole study ends with it."""
 _COMPILING_CUT_OFF = 10.0
 """And for first steps that compile what later ones run: they say little of its pace."""
 LEAST_CUT_OFF_SECONDS = 0.5
@@ -77,7 +79,7 @@ class Pace:
     def limit(self, first_step_seconds: float | None = None) -> float:
         """Seconds that a later step may take; without a leader yet, by what the first one took."""
         if self.leader is None:
-            return max(LEAST_CUT_OFF_SECONDS, _ALONE_CUT_OFF * (first_step_seconds or math.inf))
+            return max(_ALONE_SHARE * self.budget_seconds, _ALONE_CUT_OFF * (first_step_seconds or math.inf))
         return max(LEAST_CUT_OFF_SECONDS, CUT_OFF[self.objective] * self.step_seconds)
 
     def preparation_limit(self) -> float:

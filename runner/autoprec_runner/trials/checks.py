@@ -31,7 +31,7 @@ from typing import Literal
 
 from autoprec_runner.quantities import figure, percent, size
 from autoprec_runner.trial import Check
-from autoprec_runner.trials.session import Evidence
+from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.slope import memory_slope
 
 LEAST_COSINE = 0.9

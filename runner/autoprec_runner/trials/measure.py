@@ -11,6 +11,8 @@ from autoprec_runner.trial import StepTime
 BATCH_STEPS = 5
 RESAMPLES = 400
 CONFIDENCE = 0.95
+TWENTIETHS = 20
+_FEWEST_QUARTERED = 5
 _SHORTEST_SERIES = 4
 _ROUNDING = 1e-12
 
@@ -59,6 +61,7 @@ def step_time(rounds: Sequence[Sequence[float]], *, dropped: int = 0) -> StepTim
         high_seconds=max(float(high), median),
         steps=len(pooled),
         warmup_steps=dropped,
+        quantiles_seconds=_quantiles(pooled),
     )
 
 
@@ -75,6 +78,13 @@ def separated(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(np.median(drawn, axis=1), [tail, 1 - tail])
     return bool(low > 1 or high < 1)
+
+
+def _quantiles(pooled: NDArray[np.float64]) -> tuple[float, ...]:
+    """Return the shortest step, each further twentieth and the longest; of too few steps for quartiles, nothing."""
+    if len(pooled) < _FEWEST_QUARTERED:
+        return ()
+    return tuple(np.quantile(pooled, np.linspace(0, 1, TWENTIETHS + 1)).tolist())
 
 
 def _resampled_medians(rounds: Sequence[Sequence[float]]) -> NDArray[np.float64]:

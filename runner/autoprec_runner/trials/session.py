@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
@@ -11,13 +11,14 @@ from pydantic import BaseModel, ConfigDict
 
 from autoprec_probe.candidate import Candidate, Device
 from autoprec_probe.precision import BITSANDBYTES
-from autoprec_runner.doctor.traits import WorkloadTraits
 from autoprec_runner.isolation.child import ChildError, ChildProcess
 from autoprec_runner.isolation.forkserver import ForkServer
 from autoprec_runner.trial import EffectiveDtypes, Mode, StepParts
 from autoprec_runner.trials.bottleneck import bottleneck
+from autoprec_runner.trials.evidence import Activations, Evidence, Held
 from autoprec_runner.trials.failure import TrialFailedError, failure_from_answer, failure_from_child
 from autoprec_runner.trials.measure import is_stationary, warmup_steps
+from autoprec_runner.trials.prepared import Prepared
 from autoprec_runner.trials.slope import Sample
 
 _WORKER = "autoprec_runner.trials.worker:main"
@@ -52,58 +53,6 @@ class Setting:
     """Processes that share the step of a trial, each with a device of its own (cores, on a CPU)."""
 
 
-class Prepared(BaseModel):
-    """What a child says of the workload once it is set up."""
-
-    model_config = ConfigDict(frozen=True)
-
-    mode: Mode
-    fingerprint: str
-    workload_key: str
-    name: str
-    description: str
-    assumptions: tuple[str, ...]
-    batch_size: int | None
-    tokens_per_batch: int | None
-    parameters: int
-    has_metric: bool = False
-    """Whether the user gave a metric of their own."""
-    threads: int
-    torch: str
-    fetch_seconds: float | None = None
-    """What drawing one batch from the user's loader took; None where there was nothing to draw from."""
-    batches: int = 1
-    """How many there are; the steps take them in turn."""
-    frozen_base: bool = False
-    """Whether most weights of its Linear layers are frozen while something else is trained, as with adapters."""
-    traits: WorkloadTraits | None = None
-    """What the doctor asks for; None where the workload died before it could be described."""
-
-
-class Activations(BaseModel):
-    """What the modules put out during observed steps."""
-
-    model_config = ConfigDict(frozen=True)
-
-    nonfinite: tuple[str, ...] = ()
-    """Modules whose output held inf or NaN, in the order in which they ran."""
-    largest: dict[str, float] = {}
-    """The largest absolute activations, by module."""
-    headroom_bits: float | None = None
-    tightest: dict[str, float] = {}
-    """The least headroom in bits, by module."""
-
-
-class Held(BaseModel):
-    """What a step holds for longer than an operation, in bytes; None for what is not there or not to be seen."""
-
-    model_config = ConfigDict(frozen=True)
-
-    weights_bytes: int
-    gradients_bytes: int | None = None
-    optimizer_bytes: int | None = None
-
-
 class Enlarged(BaseModel):
     """What steps on an enlarged batch took."""
 
@@ -111,64 +60,6 @@ class Enlarged(BaseModel):
 
     step_seconds: float
     peak_memory_bytes: int
-
-
-@dataclass(kw_only=True)
-class Evidence:
-    """Everything that the steps of a trial have shown so far."""
-
-    rounds: list[list[float]] = field(default_factory=list)
-    """Seconds of each timed steady-state step, by round."""
-    first_step_seconds: float | None = None
-    """Seconds of the very first step, which is watched and pays for every lazy initialisation."""
-    compile_seconds: float = 0.0
-    """Seconds of the untimed steps in which programs were compiled."""
-    warmup: list[float] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-    steps: int = 0
-    first_nonfinite_step: int | None = None
-    skipped_steps: int = 0
-    peak_memory_bytes: int | None = None
-    nonfinite_parameters: tuple[str, ...] = ()
-    underflowing_eps: float | None = None
-    """The optimizer's eps, where it rounds to zero in the dtype of the parameters."""
-    gradient_cosine: float | None = None
-    """Cosine of the first step's gradients to those of the fp32 reference, on equal weights."""
-    gradient_underflow: float | None = None
-    """Share of the reference's non-zero gradients that are zero here."""
-    lost_updates: list[float] = field(default_factory=list)
-    """For every watched step, the share of the gradient's size on weights that the step left as they were."""
-    scales: list[float] = field(default_factory=list)
-    """The loss scale after every watched step."""
-    is_random: bool = False
-    """Whether steps draw random numbers, for dropout, say."""
-    resumed: bool | None = None
-    """Whether steps after a checkpoint was loaded were the same as before; None if that was not tried, or failed."""
-    resume_failure: str | None = None
-    """Why no checkpoint could be saved and loaded."""
-    activations: Activations = field(default_factory=Activations)
-    effective_dtypes: EffectiveDtypes | None = None
-    parts: StepParts | None = None
-    held: Held | None = None
-    unwatched_memory: list[Sample] = field(default_factory=list)
-    """What was held after steps that nobody watched, at most so many a run."""
-    watched_memory: list[Sample] = field(default_factory=list)
-    """The same of the longest watched run: after each of them, memory is given back."""
-
-    @property
-    def memory(self) -> list[Sample]:
-        """The longer of both series."""
-        return max(self.unwatched_memory, self.watched_memory, key=len)
-
-    @property
-    def typical_seconds(self) -> float:
-        """A step's time by the best knowledge so far: the last round, else the last warm-up step, else the first step.
-
-        Infinite as long as no step has been run.
-        """
-        first = [] if self.first_step_seconds is None else [self.first_step_seconds]
-        times = sorted((self.rounds[-1] if self.rounds else []) or self.warmup[-1:] or first)
-        return times[len(times) // 2] if times else math.inf
 
 
 class TrialSession:

@@ -7,34 +7,38 @@ compared steps, both from the second half (the *tail*) of the trajectory:
 - the *progress*: how far the loss fell from its start to the tail, as a share of the reference's fall.
 
 The yardstick is a second fp32 run whose weights carry relative noise of 2^-9, the unit roundoff of bf16: a difference
-that such noise makes by itself is no fault of a candidate. Where steps draw random numbers (dropout), a third run draws
-others, and the larger of both differences counts. The gap may reach the user's tolerance or three times the
+that such noise makes by itself is no fault of a candidate. Its tail is looked at in five windows, of which the one that
+differs most counts, because a single mean may agree by chance. Where steps draw random numbers (dropout), a third run
+draws others, and the larger of both differences counts. The gap may reach the user's tolerance or three times the
 yardstick's, whichever is larger; but a yardstick never excuses a gap of more than half the loss. Progress is judged
-where the reference made any beyond its own noise.
+where the reference made any beyond its own noise. Of a longer trajectory, the first 50 steps are judged by themselves,
+too: a model that has learnt its few batches by heart scatters so much that a fault would be excused.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from autoprec_runner.quantities import figure, percent
-from autoprec_runner.trial import Check, Stability
+from autoprec_runner.trial import Stability
 from autoprec_runner.trials.checks import checks, memory_growth
-from autoprec_runner.trials.session import Evidence
+from autoprec_runner.trials.evidence import Evidence
 
 TRAIN_TOLERANCE = 0.05
 INFERENCE_TOLERANCE = 0.02
 METRIC_TOLERANCE = 0.01
 YARDSTICKS = 3.0
+_WINDOWS = 5
 MOST_EXCUSED = 0.5
 """A reference that scatters more than this does not make any candidate acceptable."""
 MOST_SKIPPED = 0.5
 """A candidate whose gradient scaler skips more than this share of its optimizer steps does not learn."""
 LEAST_PROGRESS = 0.5
 """A candidate must make at least this share of the reference's progress."""
-FEWEST_STEPS = 4
+FEWEST_STEPS, EARLY_STEPS = 4, 50
 _CLEAR_PROGRESS = 4.0
 FP16_MAX = 65504.0
 """The largest number of fp16."""
@@ -86,29 +90,51 @@ def train_verdict(
     """Judge a training run by its losses; see the module's docstring for the statistics."""
     if bad := unstable_already(evidence, reference):
         return bad
-    runs = [evidence, reference, *yardsticks]
-    steps = min(len(each.losses) for each in runs)
+    steps = min(len(each.losses) for each in (evidence, reference, *yardsticks))
     if steps < FEWEST_STEPS:
         return _unjudged(evidence, f"Only {steps} steps could be compared with the fp32 reference.", steps)
-    ours, true = evidence.losses[:steps], reference.losses[:steps]
-    noise = max((_noise(each.losses[:steps], true) for each in yardsticks), default=0.0)
-    excused = min(YARDSTICKS * noise, MOST_EXCUSED)
-    gap, allowed = _gap(ours, true), max(TRAIN_TOLERANCE if tolerance is None else tolerance, excused)
+    accepted = TRAIN_TOLERANCE if tolerance is None else tolerance
+    horizons = sorted({min(EARLY_STEPS, steps), steps})
+    beside = [_beside(evidence, reference, yardsticks, each, accepted) for each in horizons]
+    told = next((each for each in beside if each.fault), beside[-1])
     looked_at = checks(evidence, reference)
-    compared = f"the fp32 reference over {steps} steps; {percent(allowed)} is allowed."
-    fault = _not_learning(evidence, ours, true, noise) or _bad(looked_at)
-    if not fault and not gap <= allowed:
-        fault = f"Its loss lay {percent(gap)} above {compared}"
+    fault = told.fault or next((each.sentence for each in looked_at if each.verdict == "bad"), None)
     return Stability(
         verdict="unstable" if fault else "stable",
-        sentence=fault or f"Its loss stayed {f'within {percent(gap)} of' if gap > 0 else 'at or below'} {compared}",
+        sentence=fault or told.sentence,
         steps=steps,
-        deviation=gap,
-        allowed=allowed,
+        deviation=told.gap,
+        allowed=told.allowed,
         skipped_steps=evidence.skipped_steps,
         headroom_bits=evidence.activations.headroom_bits,
         checks=looked_at,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Beside:
+    """The losses of a run beside the reference's, up to some step."""
+
+    gap: float
+    allowed: float
+    fault: str | None
+    """What is wrong, in a sentence."""
+    sentence: str
+    """The same where nothing is wrong."""
+
+
+def _beside(
+    evidence: Evidence, reference: Evidence, yardsticks: Sequence[Evidence], steps: int, accepted: float
+) -> _Beside:
+    ours, true = evidence.losses[:steps], reference.losses[:steps]
+    noise = max((_noise(each.losses[:steps], true) for each in yardsticks), default=0.0)
+    gap, allowed = _gap(ours, true), max(accepted, min(YARDSTICKS * noise, MOST_EXCUSED))
+    compared = f"the fp32 reference over {steps} steps; {percent(allowed)} is allowed."
+    fault = _not_learning(evidence, ours, true, noise)
+    if not fault and not gap <= allowed:
+        fault = f"Its loss lay {percent(gap)} above {compared}"
+    relation = f"within {percent(gap)} of" if gap > 0 else "at or below"
+    return _Beside(gap=gap, allowed=allowed, fault=fault, sentence=f"Its loss stayed {relation} {compared}")
 
 
 def inference_verdict(
@@ -225,14 +251,23 @@ def _overflowed_modules(evidence: Evidence, reference: Evidence | None) -> list[
 
 
 def _gap(losses: Sequence[float], reference: Sequence[float]) -> float:
-    ours, true = _tail(losses), _tail(reference)
-    return (ours - true) / max(abs(true), float(np.finfo(np.float32).tiny))
+    return _relative(_tail(losses), _tail(reference))
 
 
 def _noise(yardstick: Sequence[float], reference: Sequence[float]) -> float:
-    """Return the size of the yardstick's own gap; one that is not finite excuses nothing."""
-    gap = abs(_gap(yardstick, reference))
-    return gap if math.isfinite(gap) else 0.0
+    """Return the largest gap of the yardstick itself in a window of the tail; what is not finite excuses nothing."""
+    pairs = zip(_windows(yardstick), _windows(reference), strict=True)
+    gaps = [abs(_relative(float(np.mean(ours)), float(np.mean(true)))) for ours, true in pairs]
+    return max((gap for gap in gaps if math.isfinite(gap)), default=0.0)
+
+
+def _windows(losses: Sequence[float]) -> list[Any]:
+    tail = losses[len(losses) // 2 :]
+    return np.array_split(tail, min(_WINDOWS, len(tail)))
+
+
+def _relative(ours: float, true: float) -> float:
+    return (ours - true) / max(abs(true), float(np.finfo(np.float32).tiny))
 
 
 def _tail(losses: Sequence[float]) -> float:
@@ -251,10 +286,6 @@ def _not_learning(evidence: Evidence, losses: Sequence[float], reference: Sequen
         return None
     how = "learning stalls" if best < LEAST_PROGRESS else "it diverges"
     return f"Its loss made {percent(share)} of the reference's progress in {len(losses)} steps: {how}."
-
-
-def _bad(looked_at: Sequence[Check]) -> str | None:
-    return next((each.sentence for each in looked_at if each.verdict == "bad"), None)
 
 
 def _clear_progress(reference: Sequence[float], noise: float) -> float | None:

@@ -2,13 +2,7 @@
 
 import json
 import math
-import os
-import random
-import re
-import sys
-import tempfile
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -17,23 +11,24 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.doctor.gather import gather_traits
 from autoprec_runner.engine import Engine
-from autoprec_runner.errors import PrecisionError, WorkloadError
 from autoprec_runner.isolation.limits import limit_memory
 from autoprec_runner.precision.conversion import move_to_device
 from autoprec_runner.precision.registry import requested_precision
 from autoprec_runner.trials.compare import compare_outputs, holds_nan, output_tensors
+from autoprec_runner.trials.described import described
 from autoprec_runner.trials.examine import Examiner, own_part
 from autoprec_runner.trials.failure import shortened
 from autoprec_runner.trials.memory import MemoryMeter
 from autoprec_runner.trials.moments import StepListener
 from autoprec_runner.trials.observe import observed
+from autoprec_runner.trials.seeding import perturb, seed_everything
 from autoprec_runner.trials.split import Operations, Stopwatch, Weigher, start_seconds
+from autoprec_runner.trials.surroundings import compile_here, enter_surroundings
 from autoprec_runner.trials.team import Team
 from autoprec_runner.trials.trace import departures, traced
 from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their sources known)
@@ -44,18 +39,6 @@ from autoprec_runner.workload.task import resolve
 if TYPE_CHECKING:
     from autoprec_runner.trial import EffectiveDtypes
 
-PERTURBATION = 2.0**-9
-"""Relative weight noise of a perturbed reference: the unit roundoff of bf16, as if the weights had once been bf16."""
-
-_OUT_OF_MEMORY = re.compile(
-    r"can't allocate memory|not enough memory|out of memory|bad_alloc|Cannot allocate memory", re.IGNORECASE
-)
-_NO_KERNEL = re.compile(
-    r"not implemented for '(Half|BFloat16|Double|Float8\w+)'|does(n't| not) support (Half|BFloat16)|"
-    r"FP8 execution requires"  # Transformer Engine, of batches whose rows do not fit
-    r"|could not create a primitive"  # oneDNN, for a layer that it does not have in this dtype
-)
-_TRACE_FRAMES = 4
 _MOST_MEMORY_SAMPLES = 400
 _NOBODY = StepListener()
 
@@ -83,28 +66,7 @@ def _answer(worker: "Worker", request: dict[str, Any]) -> dict[str, Any]:
     try:
         return operation(**arguments)
     except BaseException as error:  # noqa: BLE001 (user code may raise anything, SystemExit included)
-        return {"error": _described(error)}
-
-
-def _described(error: BaseException) -> dict[str, str]:
-    """Return the trial status and the sentence for an exception of the workload."""
-    culprits = [each for each in (error, error.__cause__) if _is_out_of_memory(each)]
-    text = shortened(f"{type(error).__name__}: {error}")
-    if culprits:
-        message = shortened(f"{type(culprits[0]).__name__}: {culprits[0]}").splitlines()[0]
-        return {"status": "oom", "kind": "memory", "message": message}
-    if isinstance(error, WorkloadError):
-        return {"status": "error", "kind": "workload", "message": str(error)}
-    if isinstance(error, PrecisionError) or _NO_KERNEL.search(text):
-        return {"status": "unsupported", "kind": "precision", "message": text.splitlines()[0]}
-    frames = traceback.format_tb(error.__traceback__)[-_TRACE_FRAMES:]
-    return {"status": "error", "kind": "raised", "message": text, "trace": "".join(frames)}
-
-
-def _is_out_of_memory(error: BaseException | None) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError | OSError) and _OUT_OF_MEMORY.search(str(error)) is not None
+        return {"error": described(error)}
 
 
 class Worker:
@@ -124,7 +86,7 @@ class Worker:
         arguments = self._arguments
         enter_surroundings(arguments)
         if self._candidate.compile:
-            _compile_here(arguments["temporary"])
+            compile_here(arguments["temporary"])
         self._team.join(arguments["device"])
         self._engine = Engine(
             precision=requested_precision(self._candidate, device=arguments["device"]),
@@ -138,7 +100,7 @@ class Worker:
         self._memory = MemoryMeter(self._device)
         if arguments["device"] == "cpu":
             limit_memory(arguments["memory_limit_bytes"])
-        _seed(arguments["seed"])
+        seed_everything(arguments["seed"])
         workload = WorkloadSource.from_json(arguments["source"]).load(seed=arguments["seed"])
         self._task = task = resolve(workload, mode=self._mode, seed=arguments["seed"])
         self._mode = task.mode
@@ -232,7 +194,7 @@ class Worker:
                     memory.append(self._memory.now_bytes)
                 losses += computed if self._mode == "train" else ()
                 skipped += plugin.scales_loss and plugin.last_step_skipped
-                if observe and plugin.scales_loss and "scale" in (state := plugin.state_dict()):
+                if plugin.scales_loss and "scale" in (state := plugin.state_dict()):
                     scales.append(float(state["scale"]))
                 self._index += 1
         peak_bytes = self._memory.peak_bytes
@@ -315,7 +277,7 @@ class Worker:
     def _set_up(self) -> None:
         task, variation = self._task, self._arguments["variation"]
         if variation == "weights":
-            _perturb(task.model.parameters(), self._arguments["seed"])
+            perturb(task.model.parameters(), self._arguments["seed"])
         self._optimizer = None
         if self._mode == "train":
             self._model, self._optimizer = self._engine.setup(task.model, task.make_optimizer)
@@ -333,7 +295,7 @@ class Worker:
         self._reseed(self._arguments["seed"] + (variation == "randomness"))
 
     def _reseed(self, seed: int) -> None:
-        _seed(seed)
+        seed_everything(seed)
         self._engine.seed(seed)  # devices with a generator of their own
 
     def _step(self, index: int, listener: StepListener) -> Sequence[Any]:
@@ -393,41 +355,8 @@ class Worker:
         ]
 
 
-def enter_surroundings(arguments: dict[str, Any]) -> None:
-    """Give the workload the import path and folder of the parent, and a temporary folder that the parent removes."""
-    sys.path[:] = arguments["sys_path"]
-    sys.dont_write_bytecode = True  # nothing is left beside the user's files
-    os.chdir(arguments["folder"])
-    os.environ["TMPDIR"] = arguments["temporary"]
-    tempfile.tempdir = None
-    Path(arguments["temporary"]).mkdir(parents=True, exist_ok=True)
-
-
-def _compile_here(folder: str) -> None:
-    """Let TorchInductor keep what it compiles in a folder that the parent removes, and compile in this process."""
-    from torch._inductor import config  # noqa: PLC0415 (takes seconds, and few candidates need it)
-
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(folder) / "compiled")
-    config.compile_threads = 1
-
-
 def _has_frozen_base(model: torch.nn.Module) -> bool:
     weights = {each.weight for each in model.modules() if isinstance(each, torch.nn.Linear)}
     frozen = sum(each.numel() for each in weights if not each.requires_grad)
     is_trained = any(each.requires_grad for each in model.parameters())
     return is_trained and 2 * frozen > sum(each.numel() for each in weights)
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 (workloads may use the legacy generator)
-    torch.manual_seed(seed)
-
-
-@torch.no_grad()
-def _perturb(parameters: Any, seed: int) -> None:
-    generator = torch.Generator().manual_seed(seed + 1)
-    for parameter in parameters:
-        if parameter.is_floating_point():
-            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float32)
-            parameter.mul_((1 + PERTURBATION * noise).to(parameter.dtype))

@@ -24,7 +24,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--tls-key", type=_FILE, help="The key of the certificate.")
 @options.store
 def serve_command(*, given: tuple[str, ...], store: str | None, **settings: Any) -> None:
-    """Answer POST /recommend and the other routes from the store, and take what others report.
+    """Answer POST /recommend and the other routes from the store, show the dashboard, and take what others report.
 
     What is not given is read from the environment (AUTOPREC_HOST and so on) and from the TOML file that AUTOPREC_CONFIG
     names: docs/service.md lists it all.
@@ -32,7 +32,8 @@ def serve_command(*, given: tuple[str, ...], store: str | None, **settings: Any)
     if not all(each.strip() for each in given):
         raise click.UsageError("An empty token would admit nobody: leave --token out, or give one.")
     try:
-        from autoprec_service.access import open_access  # noqa: PLC0415 (an extra that only this command needs)
+        from autoprec_dashboards.extension import dashboard  # noqa: PLC0415 (an extra that only this command needs)
+        from autoprec_service.access import open_access  # noqa: PLC0415
         from autoprec_service.access.exposure import check_exposure  # noqa: PLC0415
         from autoprec_service.settings import load_settings  # noqa: PLC0415
         from autoprec_service.store import open_store  # noqa: PLC0415
@@ -44,4 +45,4 @@ def serve_command(*, given: tuple[str, ...], store: str | None, **settings: Any)
     # Before anything listens: what cannot work is told in one line, and not as the failure of a server.
     with open_store(chosen.db), open_access(chosen.db) as access:
         check_exposure(chosen, access.tokens)
-    serve(create_app(chosen), chosen)
+    serve(create_app(chosen, extensions=[dashboard]), chosen)

@@ -108,11 +108,12 @@ def _all(access: Access, tenant: str | None) -> Iterator[Token]:
 
 def _table(tokens: list[Token]) -> Table:
     table = Table(box=None, header_style="bold")
-    for column in ("id", "name", "tenant", "scopes", "made", "by", "ends", "last used"):
+    table.add_column("id", no_wrap=True)
+    for column in ("name", "tenant", "scopes", "made", "ends", "last used"):
         table.add_column(column)
     for each in tokens:
         ends = "revoked" if each.revoked_at else _shown(each.expires_at)
-        cells = (each.id, each.name, each.tenant, " ".join(each.scopes), _shown(each.created_at), each.created_by)
+        cells = (each.id, each.name, each.tenant, " ".join(each.scopes), _shown(each.created_at))
         table.add_row(*map(Text, (*cells, ends, _shown(each.last_used_at))))
     return table
 

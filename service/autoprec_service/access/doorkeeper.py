@@ -82,6 +82,13 @@ class Doorkeeper:
             return EVERYBODY
         return EVERYBODY if self._open_without_tokens and self._no_tokens() else None
 
+    def knows_everybody(self) -> bool:
+        """Return whether `everybody` answers without asking the database."""
+        if self._always_open or not self._open_without_tokens:
+            return True
+        known = self._everybody
+        return known is not None and known[1] >= time.monotonic()
+
     def forget(self, token_id: str) -> None:
         """Look again when the token of this id is shown next: it was revoked."""
         for digest, found in list(self._remembered.items()):

@@ -51,7 +51,7 @@ def _told(question: Question, found: Found) -> Advice:
         stale=found.stale,
         score=found.transfer.score if found.transfer and is_transferred else None,
         neighbours=_neighbours(found.transfer) if found.transfer and is_transferred else (),
-        frameworks=framework_arguments(answer.candidate, target.device, found.mode) if answer.candidate else {},
+        frameworks=dict(framework_arguments(answer.candidate, target.device, found.mode)) if answer.candidate else {},
         run=None if is_measured else command(question, target, found.mode),
     )
 

@@ -33,8 +33,6 @@ class Found:
     """What near models said, where they were asked; the answer need not rest on them."""
     outcomes: tuple[Outcome, ...] = ()
     """What was measured of this model on this hardware, where the answer rests on that."""
-    subject: Subject | None = None
-    """The model, where more than its fingerprint was asked for."""
 
 
 class Adviser:
@@ -62,38 +60,37 @@ class Adviser:
             )
         subject = subject_of(store, question)
         transfer, answer = self._unmeasured(store, question, subject, target, now)
-        return Found(target=target, mode=subject.mode, recommendation=answer, transfer=transfer, subject=subject)
+        return Found(target=target, mode=subject.mode, recommendation=answer, transfer=transfer)
+
+    def warm(self, store: Store, now: datetime) -> None:
+        """Begin to read, in the background, what near models are found by: the first question need not wait for it."""
+        self._experience(store).refresh_beside(store, now)
 
     def calibration(self, store: Store, now: datetime) -> Calibration:
         """Return how answers from near models have done; it may take seconds."""
         return self._experience(store).calibrate(store, now)
 
+    def close(self) -> None:
+        """End what goes on in the background; call it before stores are closed."""
+        for each in self._experiences.values():
+            each.close()
+
     def _unmeasured(
         self, store: Store, question: Question, subject: Subject, target: Target, now: datetime
-    ) -> tuple[Transferred | None, Recommendation]:
+    ) -> tuple[Transferred, Recommendation]:
         """Return what near models say, and the answer: theirs, else a prediction, else none with all their reasons."""
-        setting = _setting(question, subject, target)
-        transfer = self._transferred(store, subject, target, setting, now=now)
-        said = transfer.recommendation if transfer else None
-        if said is not None and said.precision is not None:
+        setting, experience = _setting(question, subject, target), self._experience(store)
+        experience.refresh(store, now)
+        transfer = transferred(
+            store, experience.knowledge, subject, target, setting, calibration=experience.latest_calibration
+        )
+        said, counts = transfer.recommendation, _is_strict_enough(setting)
+        if said.precision is not None and counts:
             return transfer, said
         prediction = predicted(subject, target, setting)
         if prediction is not None and prediction.precision is not None and not _contradicts(prediction, said):
             return transfer, prediction
-        return transfer, _nothing(setting, subject, said, prediction)
-
-    def _transferred(
-        self, store: Store, subject: Subject, target: Target, setting: Setting, *, now: datetime
-    ) -> Transferred | None:
-        """Return what near models say; None where they were judged less strictly than is asked for."""
-        tolerance = setting.constraints.tolerance
-        if tolerance is not None and tolerance < DEFAULT_TOLERANCE[subject.mode]:
-            return None
-        experience = self._experience(store)
-        experience.refresh(store, now)
-        return transferred(
-            store, experience.knowledge, subject, target, setting, calibration=experience.latest_calibration
-        )
+        return transfer, _nothing(subject, said, prediction, counts=counts)
 
     def _experience(self, store: Store) -> Experience:
         with self._lock:
@@ -111,40 +108,42 @@ def _setting(question: Question, subject: Subject, target: Target) -> Setting:
     )
 
 
-def _contradicts(prediction: Recommendation, said: Recommendation | None) -> bool:
+def _is_strict_enough(setting: Setting) -> bool:
+    """Tell whether near models, which were judged under the usual tolerance, were judged as strictly as is asked."""
+    tolerance = setting.constraints.tolerance
+    return tolerance is None or tolerance >= DEFAULT_TOLERANCE[setting.mode]
+
+
+def _contradicts(prediction: Recommendation, said: Recommendation) -> bool:
     """Tell whether near models know something against what is predicted, which knows nothing of numbers."""
-    rejected = said.rejected if said else ()
-    return any(each.candidate == prediction.candidate for each in rejected)
+    return any(each.candidate == prediction.candidate for each in said.rejected)
 
 
 def _nothing(
-    setting: Setting, subject: Subject, said: Recommendation | None, prediction: Recommendation | None
+    subject: Subject, said: Recommendation, prediction: Recommendation | None, *, counts: bool
 ) -> Recommendation:
-    """Return an answer without a precision that keeps every reason and everything that was rejected."""
-    told = [each for each in (said, prediction) if each is not None]
-    return Recommendation(
-        precision=None,
-        candidate=None,
-        basis=None,
-        confidence=0.0,
-        objective=setting.objective,
-        mode=setting.mode,
-        hardware_key=setting.hardware_key,
-        model_fingerprint=setting.model_fingerprint,
-        study_id=None,
-        reasons=tuple(_why_nothing(setting, subject, said, prediction)),
-        alternatives=next((each.alternatives for each in told if each.alternatives), ()),
-        rejected=next((each.rejected for each in told if each.rejected), ()),
+    """Return what near models said without their precision, if any, and with every reason why there is no other."""
+    return said.model_copy(
+        update={
+            "precision": None,
+            "candidate": None,
+            "basis": None,
+            "confidence": 0.0,
+            "speedup": None,
+            "memory_ratio": None,
+            "evidence": (),
+            "reasons": tuple(_why_nothing(subject, said, prediction, counts=counts)),
+        }
     )
 
 
 def _why_nothing(
-    setting: Setting, subject: Subject, said: Recommendation | None, prediction: Recommendation | None
+    subject: Subject, said: Recommendation, prediction: Recommendation | None, *, counts: bool
 ) -> Iterator[str]:
-    yield f"This model was not measured on {setting.hardware_key}."
+    yield f"This model was not measured on {said.hardware_key}."
     if subject.description is None:
         yield "Nothing else is known of it: send a description, autoprec.describe(model, batch), to compare it."
-    if said is not None:
+    if counts:
         yield from said.reasons
     else:
         yield "Near models were judged under a looser tolerance, so that they do not count."

@@ -6,8 +6,8 @@ from autoprec_probe.candidate import Candidate
 from autoprec_probe.support import Support, matmul_options
 from autoprec_runner.description import ModelDescription
 from autoprec_runner.doctor.examine import examine
-from autoprec_runner.prediction.predict import predict
-from autoprec_runner.prediction.prediction import Prediction
+from autoprec_runner.prediction.predict import predict, predicted_peak
+from autoprec_runner.prediction.prediction import Estimate, Prediction
 from autoprec_service.advice.machines import KnownMachine
 
 _FOLLOWED = ("bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
@@ -32,6 +32,12 @@ def predictions_of(
     if cost is None or machine.rates is None:
         return ()
     return predict(cost, machine.rates, candidates)
+
+
+def peak_of(description: ModelDescription | None, machine: KnownMachine, candidate: Candidate) -> Estimate | None:
+    """Return the predicted peak memory of a candidate; None where the step or the rates are not known."""
+    cost = description.cost if description else None
+    return None if cost is None or machine.rates is None else predicted_peak(cost, machine.rates, candidate)
 
 
 def warnings_of(

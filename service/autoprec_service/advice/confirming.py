@@ -1,5 +1,6 @@
 """Asking about every model as if it had never been measured, and holding the answers against what was."""
 
+import time
 from collections.abc import Iterable, Iterator
 
 from autoprec_probe.candidate import Candidate
@@ -17,24 +18,33 @@ from autoprec_service.policy.predicted import Setting
 from autoprec_service.policy.risk import is_reference
 from autoprec_service.store import Store
 
-MODELS = 200
+MODELS = 120
 """How many models are left out, one at a time; of more, every so many."""
-_HARDWARE = 4
+_HARDWARE = 3
 """On how many kinds of hardware each is asked about."""
 _CLOSE = 1.1
 """A candidate is right if it is stable and its step takes at most so many times that of the best stable one."""
 _MODES: tuple[Mode, ...] = ("train", "inference")
 
 
-def calibrate(store: Store, knowledge: Knowledge, models: int = MODELS) -> Calibration:
+def calibrate(store: Store, knowledge: Knowledge, models: int = MODELS, *, rests: float = 0.0) -> Calibration:
     """Return the calibration of transferred answers, from models that were described and measured."""
-    return calibrated([each for mode in _MODES for each in leave_one_out(store, knowledge, mode, models)])
+    judged = (each for mode in _MODES for each in leave_one_out(store, knowledge, mode, models, rests=rests))
+    return calibrated(list(judged))
 
 
-def leave_one_out(store: Store, knowledge: Knowledge, mode: Mode, models: int = MODELS) -> Iterator[Judged]:
-    """Yield a judged answer for each model and kind of hardware for which there is one that can be judged."""
-    described = knowledge.described(mode)
+def leave_one_out(
+    store: Store, knowledge: Knowledge, mode: Mode, models: int = MODELS, *, rests: float = 0.0
+) -> Iterator[Judged]:
+    """Yield a judged answer for each model and kind of hardware for which there is one that can be judged.
+
+    After each model it `rests`, so many times as long as it has worked, and others compute undisturbed.
+    """
+    described, begin = knowledge.described(mode), time.monotonic()
     for fingerprint in described[:: max(1, len(described) // models)]:
+        if knowledge.stopped.wait(rests * (time.monotonic() - begin)):
+            return
+        begin = time.monotonic()
         description = store.description(fingerprint)
         own = knowledge.outcomes(store, fingerprint, mode)
         subject = Subject(fingerprint=fingerprint, description=description, mode=mode)

@@ -27,17 +27,17 @@ class Voice:
     witness: Witness
     model_distance: float
 
-    @property
+    @cached_property
     def stability_distance(self) -> float:
         """How far away it is as far as stability is concerned."""
         return self.model_distance + self.witness.stability_apart
 
-    @property
+    @cached_property
     def stability_weight(self) -> float:
         """What it counts for stability: 1 at no distance, a half at 0.6, and 0.14 at 1."""
         return self._freshness * math.exp(-2 * self.stability_distance**2)
 
-    @property
+    @cached_property
     def speed_weight(self) -> float:
         """What it counts for speed."""
         return self._freshness * math.exp(-2 * (self.model_distance + self.witness.speed_apart) ** 2)

@@ -1,14 +1,21 @@
 """What one tenant's stored outcomes teach: which models are near, and how often answers drawn from them were right."""
 
+import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock, Thread
 
 from autoprec_service.advice.calibration import PRIOR, Calibration
 from autoprec_service.advice.confirming import calibrate
 from autoprec_service.advice.knowledge import Knowledge
+from autoprec_service.errors import StoreError
 from autoprec_service.store import Store
 
+_log = logging.getLogger(__name__)
+
 _LASTING = timedelta(minutes=10)
+_RESTS = 3.0
+"""How many times as long as it works a thread beside rests: Python computes in one thread at a time."""
 
 
 class Experience:
@@ -19,6 +26,7 @@ class Experience:
         self._calibration: Calibration | None = None
         self._made_at: datetime | None = None
         self._making = Lock()
+        self._threads: list[Thread] = []
 
     @property
     def latest_calibration(self) -> Calibration:
@@ -29,7 +37,11 @@ class Experience:
         """Bring the knowledge up to date; an old calibration is made anew beside, and holds until then."""
         self.knowledge.refresh(store)
         if self._is_due(now) and self._making.acquire(blocking=False):
-            Thread(target=self._make, args=(store, now), name="autoprec-calibration", daemon=True).start()
+            self._start(self._make_beside, store, now)
+
+    def refresh_beside(self, store: Store, now: datetime) -> None:
+        """Do the same in a thread of its own."""
+        self._start(self._refresh_beside, store, now)
 
     def calibrate(self, store: Store, now: datetime) -> Calibration:
         """Return a calibration that is not old; making one asks about some hundred models and may take seconds."""
@@ -41,11 +53,37 @@ class Experience:
             self._making.release()
         return self.latest_calibration
 
-    def _make(self, store: Store, now: datetime) -> None:
+    def close(self) -> None:
+        """End what goes on in the background; call it before the store is closed."""
+        self.knowledge.stopped.set()
+        while self._threads:
+            self._threads.pop().join()
+
+    def _start(self, work: Callable[[Store, datetime], None], store: Store, now: datetime) -> None:
+        self._threads = [each for each in self._threads if each.is_alive()]
+        thread = Thread(target=work, args=(store, now), name="autoprec-experience", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _refresh_beside(self, store: Store, now: datetime) -> None:
+        try:
+            self.refresh(store, now)
+        except StoreError as error:
+            _log.warning("What is known of models was not read ahead: %s", error)
+
+    def _make_beside(self, store: Store, now: datetime) -> None:
+        try:
+            self._make(store, now, rests=_RESTS)
+        except StoreError as error:  # it may have been closed meanwhile; the next question tries again
+            _log.warning("Answers from near models were not judged anew: %s", error)
+
+    def _make(self, store: Store, now: datetime, *, rests: float = 0.0) -> None:
         """Make a calibration; whoever calls holds the lock, which is let go at the end."""
         try:
             self.knowledge.look_for_new(store)
-            self._calibration, self._made_at = calibrate(store, self.knowledge), now
+            made = calibrate(store, self.knowledge, rests=rests)
+            if not self.knowledge.stopped.is_set():
+                self._calibration, self._made_at = made, now
         finally:
             self._making.release()
 

@@ -13,7 +13,7 @@ from autoprec_service.advice.question import Question
 from autoprec_service.advice.subject import Subject, subject_of
 from autoprec_service.advice.target import Target
 from autoprec_service.errors import UnknownHardwareError
-from autoprec_service.formatting import counted, ratio
+from autoprec_service.formatting import ratio
 from autoprec_service.policy.risk import is_reference, numeric_risk
 from autoprec_service.store import Store
 
@@ -93,12 +93,12 @@ def _single(found: Sequence[Found]) -> tuple[str | None, float | None, str]:
     """Return the one precision for all hardware, its mean gain, and why."""
     usable = [dict(_usable(each)) for each in found]
     common = [each for each in usable[0] if all(each in other for other in usable)]
-    kinds = counted(len(found), "kind") + " of hardware"
+    everywhere = "here" if len(found) == 1 else f"on all {len(found)} kinds of hardware"
     if not common:
-        return None, None, f"No candidate may be used on all {kinds}."
+        return None, None, f"No candidate may be used {everywhere}."
     means = {each: math.exp(math.fsum(math.log(other[each]) for other in usable) / len(usable)) for each in common}
     best = min(common, key=lambda each: (-round(means[each], 3), numeric_risk(each), str(each)))
-    reason = f"{best} may be used on all {kinds} and is {ratio(means[best])} times as fast as 32-true in the mean."
+    reason = f"{best} may be used {everywhere} and is {ratio(means[best])} times as fast as 32-true in the mean."
     return str(best), means[best], reason
 
 

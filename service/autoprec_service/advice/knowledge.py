@@ -6,7 +6,7 @@ read again, so that a new trial counts in the next answer, whichever replica too
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from threading import RLock
+from threading import Event, RLock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,8 @@ from autoprec_service.outcome import Outcome
 from autoprec_service.store import Store
 
 _PAGE = 500
-_FARTHEST = 2.5
-"""From which distance on a model says nothing."""
+_FARTHEST = 1.5
+"""From which distance on a model says nothing: its word would count a hundredth."""
 _NEIGHBOURS = 16
 _MODELS_KEPT = 20_000
 _FAR_BEHIND = 20_000
@@ -70,6 +70,8 @@ class Knowledge:
     """The figures of one tenant's models, brought up to date by `refresh`. May be used by several threads."""
 
     def __init__(self) -> None:
+        self.stopped = Event()
+        """Set it to end what takes long, before the store is closed."""
         self._lock = RLock()
         self._position: int | None = None
         self._epoch = 0
@@ -86,6 +88,8 @@ class Knowledge:
             newest = store.last_change()
             if self._position is None:
                 for each in _descriptions(store):
+                    if self.stopped.is_set():
+                        return
                     self._put(each)
             elif newest - self._position <= _FAR_BEHIND:
                 self._follow(store, newest)
@@ -96,6 +100,8 @@ class Knowledge:
     def look_for_new(self, store: Store) -> None:
         """Read the models that were described since the last time without having been measured."""
         for fingerprint in _described(store):
+            if self.stopped.is_set():
+                return
             if fingerprint not in self._names and (description := store.description(fingerprint)) is not None:
                 with self._lock:
                     self._put(description)

@@ -12,6 +12,9 @@ from autoprec_runner.errors import PredictionError
 from autoprec_runner.prediction.machine import machine_for
 from autoprec_runner.prediction.rates import Rates
 
+_LEAST, _MOST = 1e-12, 1e15
+"""Between which a rate, a size or a time is taken for one."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class KnownMachine:
@@ -69,7 +72,12 @@ def device_with(profile: HardwareProfile, key: str) -> Device:
 
 
 def _rates(key: str, profile: HardwareProfile) -> Rates | None:
+    """Return how fast a device is; None where that is not known, or where what a profile tells cannot be true."""
     try:
-        return machine_for(key, profile).rates
+        rates = machine_for(key, profile).rates
     except (CatalogError, PredictionError):
         return None
+    told = (*rates.tflops.values(), *(figure for pair in rates.copies for figure in pair))
+    starts = (rates.launch_seconds, *rates.product_launch_seconds.values())
+    figures = (*told, *(each for each in starts if each is not None))
+    return rates if all(_LEAST < each < _MOST for each in figures) else None

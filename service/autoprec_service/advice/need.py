@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autoprec_runner.description import ModelDescription
-from autoprec_runner.prediction.prediction import Prediction
+from autoprec_runner.prediction.prediction import Estimate
 from autoprec_runner.trial import Mode
 
 _BYTES = {"64-true": 8.0, "bf16-true": 2.0, "16-true": 2.0}
@@ -30,7 +30,7 @@ def need_of(
     description: ModelDescription | None,
     mode: Mode,
     *,
-    prediction: Prediction | None = None,
+    predicted: Estimate | None = None,
     measured_bytes: Sequence[int] = (),
 ) -> Need:
     """Return the need of a precision, from measured peaks of this very model, else from what is predicted.
@@ -39,16 +39,15 @@ def need_of(
         precision: A precision string.
         description: The model; None where nothing is known of it.
         mode: Training also holds gradients and optimizer state.
-        prediction: What is predicted of the candidate, if anything is.
+        predicted: The peak that is predicted, if one is.
         measured_bytes: Peaks of this model on other hardware.
     """
     least = 0.0 if description is None else _standing(precision, description, mode)
     if measured_bytes:
         likely = float(max(measured_bytes))
         return Need(least=min(least, likely), likely=likely, most=likely * _MEASURED_SPREAD)
-    peak = prediction.peak_memory_bytes if prediction else None
-    if peak is not None:
-        return Need(least=min(least, peak.value), likely=peak.value, most=peak.high)
+    if predicted is not None:
+        return Need(least=min(least, predicted.value), likely=predicted.value, most=predicted.high)
     return Need(least=least)
 
 

@@ -146,7 +146,7 @@ class _Judged:
             return f"that its numbers hold is expected at {percent(expected.stable_rate)} only"
         return None
 
-    @property
+    @cached_property
     def gain(self) -> float | None:
         """How much better than `32-true` it is expected to be under the objective; None where nothing tells."""
         if self.is_reference:
@@ -253,8 +253,9 @@ class _Field:
             return
         expected = self.pick.expectation
         yield self._gain(self.pick)
-        told = [self.pick._named(each) for each in expected.voices[:_TOLD_VOICES]]  # noqa: SLF001 (one module)
-        yield f"It rests on {counted(len(expected.voices), 'model')} that were measured: {'; '.join(told)}."
+        told = [self.pick._named(each) for each in expected.voices]  # noqa: SLF001 (one module)
+        more = f" and {len(told) - _TOLD_VOICES} farther away" if len(told) > _TOLD_VOICES else ""
+        yield f"It rests on what was measured of {'; '.join(told[:_TOLD_VOICES])}{more}."
         if not self.pick.is_reference:
             held = sum(each.witness.stable is True for each in expected.voices)
             judged = sum(each.witness.stable is not None for each in expected.voices)
@@ -275,12 +276,11 @@ class _Field:
         )
 
     def _is_lost(self, reference: _Judged) -> bool:
-        return reference.expectation.near_failure is not None or (
-            max(reference.expectation.speed_weight, reference.expectation.stable_weight) < _ENOUGH
-        )
+        expected = reference.expectation
+        return expected.near_failure is not None or expected.speed_weight < _ENOUGH
 
     def _refusals(self) -> Iterator[str]:
-        reference = self.reference
+        reference, other = self.reference, ", and was measured on other hardware"
         if self.setting.objective in {"energy", "time-to-loss"}:
             yield f"What near models say of the objective {self.setting.objective!r} is not kept."
         elif reference is None:
@@ -289,7 +289,8 @@ class _Field:
             yield f"32-true itself went wrong with {reference._named(failure)}."  # noqa: SLF001 (one module)
         elif self._is_lost(reference):
             nearest = min(each.model_distance for each in reference.expectation.voices)
-            yield f"The models that were measured are too few or too far away: the nearest is at {nearest:.2f}."
+            here = "" if any(each.witness.speed_apart == 0 for each in reference.expectation.voices) else other
+            yield f"The models that were measured are too few or too far away: the nearest is at {nearest:.2f}{here}."
         else:
             why = reference.rejection.reason if reference.rejection else f"32-true: {reference.doubt}."
             yield f"Nothing that near models speak for can be recommended. {why}"

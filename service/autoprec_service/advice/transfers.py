@@ -1,12 +1,10 @@
 """Answers from near models: who is asked, and how far their word counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoprec_probe.candidate import Candidate
-from autoprec_runner.prediction.prediction import Prediction
 from autoprec_service.advice.calibration import PRIOR, Calibration
-from autoprec_service.advice.candidates import predictions_of, warnings_of
+from autoprec_service.advice.candidates import peak_of, warnings_of
 from autoprec_service.advice.expectation import Expectation, Voice, expectations
 from autoprec_service.advice.features import features
 from autoprec_service.advice.knowledge import Knowledge, Near
@@ -76,25 +74,24 @@ def _voices(store: Store, knowledge: Knowledge, near: Near, subject: Subject, ta
 
 def _prospects(found: Sequence[Expectation], subject: Subject, target: Target) -> list[Prospect]:
     candidates = [each.candidate for each in found]
-    predicted = dict(zip(candidates, predictions_of(subject.description, target.machine, candidates), strict=False))
     warned = warnings_of(subject.description, target.machine, candidates)
     return [
         Prospect(
             expectation=each,
             support=target.machine.verdict(each.candidate),
-            need=_need(each, subject, predicted),
+            need=_need(each, subject, target),
             warning=warned.get(str(each.candidate)),
         )
         for each in found
     ]
 
 
-def _need(expectation: Expectation, subject: Subject, predicted: Mapping[Candidate, Prediction]) -> Need:
+def _need(expectation: Expectation, subject: Subject, target: Target) -> Need:
     own = (each.witness for each in expectation.voices if each.witness.model_fingerprint == subject.fingerprint)
     return need_of(
         expectation.candidate.precision,
         subject.description,
         subject.mode,
-        prediction=predicted.get(expectation.candidate),
+        predicted=peak_of(subject.description, target.machine, expectation.candidate),
         measured_bytes=[each.peak_memory_bytes for each in own if each.peak_memory_bytes is not None],
     )

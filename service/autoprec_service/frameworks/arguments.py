@@ -1,6 +1,8 @@
 """What every framework is to be given for one candidate."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -39,7 +41,8 @@ _CONSTRUCTORS = {
 }
 
 
-def framework_arguments(candidate: Candidate, device: Device, mode: Mode) -> dict[str, FrameworkArguments]:
+@lru_cache(maxsize=1024)
+def framework_arguments(candidate: Candidate, device: Device, mode: Mode) -> Mapping[str, FrameworkArguments]:
     """Return the arguments of each framework by its name, or its refusal."""
     makers: Mapping[str, Callable[[], dict[str, Any]]] = {
         "fabric": lambda: fabric(candidate, device),
@@ -50,7 +53,7 @@ def framework_arguments(candidate: Candidate, device: Device, mode: Mode) -> dic
         "fsdp": lambda: fsdp(candidate),
         "torch": lambda: torch(candidate, device, mode),
     }
-    return {name: _made(_CONSTRUCTORS[name], make) for name, make in makers.items()}
+    return MappingProxyType({name: _made(_CONSTRUCTORS[name], make) for name, make in makers.items()})
 
 
 def _made(constructor: str, make: Callable[[], dict[str, Any]]) -> FrameworkArguments:

@@ -16,9 +16,11 @@ _SWEEP = 1000
 
 
 def note_changes(scope: Scope, changes: Sequence[tuple[ChangeKind, str, str | None]]) -> None:
-    """Add to the feed what was written: kind, id, model."""
+    """Add to the feed what was written: kind, id, model. Whenever a store has doubled, its statistics are too old."""
     scope.insert(ChangeRow, [{"kind": kind, "id": id_, "model_fingerprint": model} for kind, id_, model in changes])
     newest = last_change(scope)
+    if newest.bit_length() > (newest - len(changes)).bit_length():
+        scope.count_anew()
     if newest % _SWEEP < len(changes):
         scope.change(scope.delete(ChangeRow).where(ChangeRow.position <= newest - CHANGES_KEPT))
 

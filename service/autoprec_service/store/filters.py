@@ -3,11 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import ColumnElement
+
 from autoprec_service.errors import UnknownPageError
-from autoprec_service.store.scope import Scope
+from autoprec_service.store.scope import Scope, Table
 from autoprec_service.store.tables import RecordRow
 
 Filters = dict[str, Any]
+
+_RAREST_FIRST = (
+    ("study_id",),
+    ("model_fingerprint", "hardware_key"),
+    ("model_fingerprint",),
+    ("workload_key",),
+    ("node",),
+    ("hardware_key",),
+    ("precision",),
+    ("status",),
+)
+"""What has an index with the position at its end, so that a page is read from it in order."""
 
 
 def find_documents(
@@ -25,19 +39,40 @@ def find_documents(
         StoreError: There is no record with the id `after`.
     """
     order = table.position.desc() if newest_first else table.position
-    asked = [getattr(table, name) == value for name, value in filters.items() if value is not None]
-    statement = scope.select(table, table.document).where(*asked).order_by(order).limit(limit)
+    statement = scope.select(table, table.document).where(*conditions(table, filters)).order_by(order).limit(limit)
     if after is not None:
         position = position_of(scope, table, after)
         statement = statement.where(table.position < position if newest_first else table.position > position)
     return scope.scalars(statement).all()
 
 
+def find_document(scope: Scope, table: type[RecordRow], id_: str) -> str | None:
+    """Return the document of the record with this id, None where there is none."""
+    document: str | None = scope.scalar(scope.select(table, table.document).where(table.id == id_))
+    return document
+
+
+def conditions(table: Table, filters: Filters) -> list[ColumnElement[bool]]:
+    """Return the filters as conditions, of which a database can use one index alone: that of the rarest values.
+
+    Without statistics SQLite takes any index that it could use, such as that of a status, which half of all rows have.
+    """
+    asked = {name: value for name, value in filters.items() if value is not None}
+    used = next((names for names in _RAREST_FIRST if asked.keys() >= set(names)), ())
+    return [_condition(getattr(table, name), value, indexed=name in used) for name, value in asked.items()]
+
+
+def _condition(column: ColumnElement[Any], value: object, *, indexed: bool) -> ColumnElement[bool]:
+    if indexed or not isinstance(value, str):
+        return column == value
+    return column.concat("") == value  # an expression, which no index has
+
+
 def position_of(scope: Scope, table: type[RecordRow], id_: str) -> int:
     """Return the position of a record.
 
     Raises:
-        StoreError: There is no record with this id.
+        UnknownPageError: There is no record with this id.
     """
     position: int | None = scope.scalar(scope.select(table, table.position).where(table.id == id_))
     if position is None:

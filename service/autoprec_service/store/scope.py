@@ -36,6 +36,7 @@ Changes = Callable[[ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]], Val
 
 _CHUNK = 500  # SQLite before 3.32 takes at most 999 variables in a statement
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ANALYZED = text("ANALYZE studies, trials, outcomes, models, changes, measured_on, reports")
 _TOLD = text("SELECT set_config('autoprec.tenant', :tenant, true)")
 _LOCKED = text(
     "SELECT set_config('autoprec.tenant', :tenant, true), "
@@ -98,6 +99,11 @@ class Scope:
         """Run a statement of `update` or `delete`, and return how many rows it met."""
         done: CursorResult[Any] = self._connection.execute(statement, rows)  # type: ignore[call-overload]
         return done.rowcount
+
+    def count_anew(self) -> None:
+        """Let PostgreSQL look at its tables: it plans a growing one badly until its own daemon does, once a minute."""
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(_ANALYZED)
 
     def _own(self, rows: Sequence[Values]) -> list[Values]:
         return [{**row, "tenant": self.tenant} for row in rows]

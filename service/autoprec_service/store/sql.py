@@ -30,7 +30,7 @@ from autoprec_service.store.contract import DEFAULT_TENANT, TELEMETRY_KEPT, Repo
 from autoprec_service.store.documents import read
 from autoprec_service.store.engine import store_engine, writer
 from autoprec_service.store.failures import reported
-from autoprec_service.store.filters import Filters, check_limit, find_documents
+from autoprec_service.store.filters import Filters, check_limit, find_document, find_documents
 from autoprec_service.store.nodes import add_arrivals, find_node, find_nodes, find_reports
 from autoprec_service.store.outcomes import find_outcomes
 from autoprec_service.store.overview import count_all, find_hardware, find_models
@@ -83,8 +83,9 @@ class SqlStore(Store):
 
     def study(self, id: str) -> Study | None:  # noqa: A002 (see Store)
         """Return the study of this id, None where there is none."""
-        found = self._find(StudyRow, {"id": id})
-        return read(Study, found[0]) if found else None
+        with self._reading() as scope:
+            document = find_document(scope, StudyRow, id)
+        return None if document is None else read(Study, document)
 
     def studies(
         self,
@@ -117,8 +118,9 @@ class SqlStore(Store):
 
     def trial(self, id: str) -> Trial | None:  # noqa: A002 (see Store)
         """Return the trial of this id, None where there is none."""
-        found = self._find(TrialRow, {"id": id})
-        return read(Trial, found[0]) if found else None
+        with self._reading() as scope:
+            document = find_document(scope, TrialRow, id)
+        return None if document is None else read(Trial, document)
 
     def trials(
         self,

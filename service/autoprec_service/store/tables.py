@@ -66,7 +66,8 @@ class StudyRow(RecordRow):
         UniqueConstraint("tenant", "id"),
         Index(None, "tenant", "position"),
         Index(None, "tenant", "model_fingerprint", "hardware_key", "position"),
-        Index(None, "tenant", "workload_key", "hardware_key", "position"),
+        Index(None, "tenant", "model_fingerprint", "position"),
+        Index(None, "tenant", "workload_key", "position"),
         Index(None, "tenant", "hardware_key", "position"),
         Index(None, "tenant", "status", "position"),
     )
@@ -91,7 +92,8 @@ class TrialRow(RecordRow):
         Index(None, "tenant", "position"),
         Index(None, "tenant", "study_id", "position"),
         Index(None, "tenant", "model_fingerprint", "hardware_key", "position"),
-        Index(None, "tenant", "workload_key", "hardware_key", "position"),
+        Index(None, "tenant", "model_fingerprint", "position"),
+        Index(None, "tenant", "workload_key", "position"),
         Index(None, "tenant", "hardware_key", "position"),
         Index(None, "tenant", "precision", "position"),
         Index(None, "tenant", "status", "position"),
@@ -116,6 +118,7 @@ class OutcomeRow(TenantRow):
         ForeignKeyConstraint(["tenant", "study_id"], [StudyRow.tenant, StudyRow.id]),
         Index(None, "tenant", "position"),
         Index(None, "tenant", "model_fingerprint", "hardware_key", "position"),
+        Index(None, "tenant", "model_fingerprint", "position"),
         Index(None, "tenant", "hardware_key", "position"),
     )
 
@@ -200,6 +203,7 @@ class AskedRow(RecordRow):
         UniqueConstraint("tenant", "id"),
         Index(None, "tenant", "position"),
         Index(None, "tenant", "model_fingerprint", "hardware_key", "position"),
+        Index(None, "tenant", "model_fingerprint", "position"),
         Index(None, "tenant", "hardware_key", "position"),
     )
 
@@ -220,6 +224,7 @@ class RunRow(RecordRow):
         Index(None, "tenant", "ended", "position"),
         Index(None, "tenant", "node", "position"),
         Index(None, "tenant", "model_fingerprint", "hardware_key", "position"),
+        Index(None, "tenant", "model_fingerprint", "position"),
         Index(None, "tenant", "hardware_key", "position"),
     )
 

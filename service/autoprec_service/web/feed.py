@@ -73,6 +73,7 @@ class Feed:
         self.listeners -= 1
         if not self.listeners and self._asking is not None:
             self._asking.cancel()
+            self._asking = None
 
     async def _ask(self) -> None:
         while True:

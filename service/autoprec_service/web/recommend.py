@@ -27,11 +27,13 @@ def recommend_routes(clock: Callable[[], datetime] | None = None) -> APIRouter:
     adviser, recorder = Adviser(), Recorder()
 
     @asynccontextmanager
-    async def recording(_: FastAPI) -> AsyncIterator[None]:
+    async def recording(app: FastAPI) -> AsyncIterator[None]:
         recorder.start()
+        adviser.warm(app.state.store, now())
         try:
             yield
         finally:
+            await run_in_threadpool(adviser.close)
             await run_in_threadpool(recorder.close)
 
     found = routes("advice", lifespan=recording)

@@ -15,7 +15,7 @@ from autoprec_runner.doctor.finding import Finding
 from autoprec_runner.isolation.forkserver import shared_forkserver
 from autoprec_runner.search.conduct import candidates_of
 from autoprec_runner.search.question import Question
-from autoprec_runner.trials.session import Prepared
+from autoprec_runner.trials.prepared import Prepared
 from autoprec_runner.workload.factory import FactorySource
 
 PATIENTS = Path(__file__).parent / "patients"

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from autoprec_runner.doctor.gather import gather_traits
 from autoprec_runner.doctor.traits import LinearShape, WorkloadTraits
-from autoprec_runner.trials.session import Prepared
+from autoprec_runner.trials.prepared import Prepared
 from autoprec_runner.workload import Workload
 from autoprec_runner.workload.task import resolve
 

@@ -13,7 +13,8 @@ from autoprec_runner.isolation.forkserver import shared_forkserver
 from autoprec_runner.search.conduct import setting_of
 from autoprec_runner.search.question import Question
 from autoprec_runner.trials.compare import compare_outputs
-from autoprec_runner.trials.session import Prepared, TrialSession
+from autoprec_runner.trials.prepared import Prepared
+from autoprec_runner.trials.session import TrialSession
 from autoprec_runner.workload.factory import FactorySource
 
 LEAVES_TRACES = """

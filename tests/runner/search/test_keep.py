@@ -6,7 +6,7 @@ from autoprec_probe import Candidate
 from autoprec_runner.search.conduct import Outcome
 from autoprec_runner.search.diagnose import suspects
 from autoprec_runner.search.keep import culprits
-from autoprec_runner.trials.session import Activations, Evidence
+from autoprec_runner.trials.evidence import Activations, Evidence
 from autoprec_service.policy import recommend
 from autoprec_service.recommendation import Recommendation
 

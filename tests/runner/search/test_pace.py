@@ -1,14 +1,17 @@
 """How long a first step may take, by what is known of the best candidate's."""
 
 from types import SimpleNamespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from autoprec_probe import Candidate
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.sprint import Pace
-from autoprec_runner.trials.session import Evidence, TrialSession
+from autoprec_runner.trials.evidence import Evidence
+
+if TYPE_CHECKING:
+    from autoprec_runner.trials.session import TrialSession
 
 
 def pace(*, compile_seconds: float) -> Pace:
@@ -29,3 +32,8 @@ def test_a_first_step_that_compiles_may_take_longer(compile_seconds: float, expe
 
 def test_later_steps_are_measured_by_later_steps() -> None:
     assert 0.5 == pace(compile_seconds=3.9).limit()
+
+
+@pytest.mark.parametrize(("first_step_seconds", "expected"), [(0.001, 15.0), (2.0, 50.0)])
+def test_a_hiccup_of_the_first_of_all_is_not_taken_for_a_hang(first_step_seconds: float, expected: float) -> None:
+    assert expected == Pace(objective="throughput", budget_seconds=60.0).limit(first_step_seconds)

@@ -1,5 +1,5 @@
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -8,7 +8,10 @@ from autoprec_probe import Candidate, Support
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.race import FEWEST_ROUNDS, MOST_CONTENDERS, _still_in_it, contenders, score
 from autoprec_runner.trial import Objective
-from autoprec_runner.trials.session import Evidence, TrialSession
+from autoprec_runner.trials.evidence import Evidence
+
+if TYPE_CHECKING:
+    from autoprec_runner.trials.session import TrialSession
 
 ROUNDS = 8
 DRIFT = [1.0 + 0.3 * place for place in range(ROUNDS)]

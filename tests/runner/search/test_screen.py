@@ -12,7 +12,7 @@ from autoprec_probe.precision import BITSANDBYTES, BUILT_IN, known_precisions
 from autoprec_runner.search.question import Question
 from autoprec_runner.search.screen import default_candidates, judged, unfit
 from autoprec_runner.trial import Mode
-from autoprec_runner.trials.session import Prepared
+from autoprec_runner.trials.prepared import Prepared
 from autoprec_runner.trials.worker import _has_frozen_base
 
 FREEZING = tuple(each for each in BITSANDBYTES if each != "bnb-int8-training")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -13,7 +13,10 @@ from autoprec_runner.isolation.neighbours import CoreTimes, others_busy_cores
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.watch import Watch
 from autoprec_runner.trials.energy import RoundEnergy
-from autoprec_runner.trials.session import Evidence, TrialSession
+from autoprec_runner.trials.evidence import Evidence
+
+if TYPE_CHECKING:
+    from autoprec_runner.trials.session import TrialSession
 
 
 @dataclass(frozen=True, kw_only=True)

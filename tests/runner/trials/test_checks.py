@@ -6,7 +6,7 @@ import pytest
 
 from autoprec_runner.trial import Check, EffectiveDtypes
 from autoprec_runner.trials.checks import checks
-from autoprec_runner.trials.session import Activations, Evidence
+from autoprec_runner.trials.evidence import Activations, Evidence
 
 
 def the(name: str, *, reference: Evidence | None = None, **shown: Any) -> Check | None:

@@ -2,8 +2,8 @@ import pytest
 
 from autoprec_runner.errors import PrecisionError, WorkloadError
 from autoprec_runner.isolation.child import ChildEndedError, ChildError, ChildMemoryError, ChildTimeoutError
+from autoprec_runner.trials.described import described
 from autoprec_runner.trials.failure import failure_from_answer, failure_from_child
-from autoprec_runner.trials.worker import _described
 
 
 @pytest.mark.parametrize(
@@ -45,18 +45,18 @@ def test_the_last_line_of_a_crashed_child_is_told_and_no_more() -> None:
     ],
 )
 def test_every_exception_of_a_workload_is_a_status(error: BaseException, status: str, kind: str) -> None:
-    described = _described(error)
-    assert (status, kind) == (described["status"], described["kind"])
-    assert status == failure_from_answer(described).status
+    told = described(error)
+    assert (status, kind) == (told["status"], told["kind"])
+    assert status == failure_from_answer(told).status
 
 
 def test_a_workload_that_cannot_be_made_for_want_of_memory_is_not_at_fault() -> None:
     error = WorkloadError("the factory failed")
     error.__cause__ = RuntimeError("can't allocate memory: 1 TiB")
-    described = _described(error)
-    assert "oom" == described["status"]
-    assert "1 TiB" in str(failure_from_answer(described))
+    told = described(error)
+    assert "oom" == told["status"]
+    assert "1 TiB" in str(failure_from_answer(told))
 
 
 def test_a_message_of_any_length_is_shortened() -> None:
-    assert len(str(failure_from_answer(_described(ValueError("x" * 10_000_000))))) < 2000
+    assert len(str(failure_from_answer(described(ValueError("x" * 10_000_000))))) < 2000

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from autoprec_runner.trials.checks import checks
+from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.memory import MemoryMeter
-from autoprec_runner.trials.session import Evidence
 from autoprec_runner.trials.slope import FEWEST_SAMPLES, Sample, memory_slope
 
 MIB = 2**20

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autoprec_runner.trial import EffectiveDtypes
-from autoprec_runner.trials.session import Activations, Evidence
+from autoprec_runner.trials.evidence import Activations, Evidence
 from autoprec_runner.trials.stability import (
     fp16_warning,
     inference_verdict,
@@ -69,6 +69,27 @@ def test_a_reference_that_scatters_by_itself_allows_more() -> None:
     stability = train_verdict(ours, evidence(FALLING), [yardstick], tolerance=None)
     assert "stable" == stability.verdict
     assert pytest.approx(0.09) == stability.allowed
+
+
+def test_what_scatters_late_does_not_excuse_an_early_fault() -> None:
+    late = [0.1] * 100
+    yardstick = evidence([*FALLING, *[0.1 if step % 40 < 20 else 0.15 for step in range(100)]])
+    ours = evidence([*(1.07 * loss for loss in FALLING), *late])
+    stability = train_verdict(ours, evidence([*FALLING, *late]), [yardstick], tolerance=None)
+    assert ("unstable", 150) == (stability.verdict, stability.steps)
+    assert "7.00 % above the fp32 reference over 50 steps" in stability.sentence
+
+
+def test_a_reference_that_scatters_counts_though_its_mean_agrees_by_chance() -> None:
+    half = STEPS // 2
+    waves = [1 + 0.05 * (1 if (step - half) // 5 % 2 else -1) * (step >= half) for step in range(STEPS)]
+    waves[-5:] = [1.0] * 5
+    ours = evidence([2.0] * half + [1.07] * half)
+    stability = train_verdict(
+        ours, evidence([2.0] * half + [1.0] * half), [evidence([2.0] * half + waves[half:])], tolerance=None
+    )
+    assert "stable" == stability.verdict
+    assert pytest.approx(0.15) == stability.allowed
 
 
 @pytest.mark.parametrize("factor", [10.0, math.inf, math.nan])

@@ -17,7 +17,7 @@ from autoprec_service.testing.factories import STARTED_AT
 from autoprec_service.testing.process import ServiceProcess
 
 TOKEN = "conformance"  # noqa: S105 (of a service that lives as long as these tests)
-EXAMPLES = 20
+EXAMPLES = 12
 ENDLESS = {"followEvents"}
 """Its answer does not end, so that there is nothing to hold against a schema: see test_events.py."""
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +103,15 @@ def test_the_process_and_its_version_are_told(client: TestClient) -> None:
     assert (sample(client, "process_resident_memory_bytes") or 0) > 1e6
 
 
+def test_the_docs_tell_every_metric(client: TestClient) -> None:
+    docs = Path(__file__).parents[3] / "docs" / "service.md"
+    told = docs.read_text(encoding="utf-8")
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    ours = {each.name for each in families if each.name.startswith("autoprec_")}
+    assert len(ours) > 10
+    assert [] == [name for name in ours if f"`{name.removesuffix('_created')}" not in told]
+
+
 def test_metrics_may_be_opened(db: str) -> None:
     tokens = (SecretStr("one"),)
     for is_open, expected in ((False, 401), (True, 200)):
@@ -168,7 +178,7 @@ def test_a_request_is_logged_with_who_asked(db: str, caplog: pytest.LogCaptureFi
     caplog.set_level(logging.INFO, logger=REQUESTS)
     with TestClient(create_app(Settings(db=db, tokens=(SecretStr("hidden-token"),)))) as client:
         client.get("/trials?model_fingerprint=hidden-query", headers={"Authorization": "Bearer hidden-token"})
-    fields = [each.fields for each in caplog.records if each.name == REQUESTS]
+    fields = [each.__dict__["fields"] for each in caplog.records if each.name == REQUESTS]
     known = {"method": "GET", "path": "/trials", "status": 200, "tenant": "default", "token": "given-1"}
     assert [known] == [{name: each[name] for name in known} for each in fields]
     assert "hidden" not in str(fields)

@@ -38,7 +38,8 @@ _INDEXES: dict[str, list[tuple[str, ...]]] = {
     "studies": [
         ("position",),
         ("model_fingerprint", "hardware_key", "position"),
-        ("workload_key", "hardware_key", "position"),
+        ("model_fingerprint", "position"),
+        ("workload_key", "position"),
         ("hardware_key", "position"),
         ("status", "position"),
     ],
@@ -46,7 +47,8 @@ _INDEXES: dict[str, list[tuple[str, ...]]] = {
         ("position",),
         ("study_id", "position"),
         ("model_fingerprint", "hardware_key", "position"),
-        ("workload_key", "hardware_key", "position"),
+        ("model_fingerprint", "position"),
+        ("workload_key", "position"),
         ("hardware_key", "position"),
         ("precision", "position"),
         ("status", "position"),
@@ -56,6 +58,7 @@ _INDEXES: dict[str, list[tuple[str, ...]]] = {
     "outcomes": [
         ("position",),
         ("model_fingerprint", "hardware_key", "position"),
+        ("model_fingerprint", "position"),
         ("hardware_key", "position"),
     ],
     "models": [("name", "fingerprint")],
@@ -63,12 +66,18 @@ _INDEXES: dict[str, list[tuple[str, ...]]] = {
     "measured_on": [("hardware_key",)],
     "descriptions": [],
     "changes": [("position",)],
-    "asked": [("position",), ("model_fingerprint", "hardware_key", "position"), ("hardware_key", "position")],
+    "asked": [
+        ("position",),
+        ("model_fingerprint", "hardware_key", "position"),
+        ("model_fingerprint", "position"),
+        ("hardware_key", "position"),
+    ],
     "runs": [
         ("position",),
         ("ended", "position"),
         ("node", "position"),
         ("model_fingerprint", "hardware_key", "position"),
+        ("model_fingerprint", "position"),
         ("hardware_key", "position"),
     ],
 }

@@ -1,0 +1,1 @@
+"""What each page shows: frozen values, made of stored ones by pure functions."""

@@ -1,0 +1,1 @@
+"""Where pages are: each reads from the store what it shows, and no more."""
