@@ -119,6 +119,7 @@ def test_an_empty_page_says_what_to_do_next(empty: TestClient, path: str, advice
         ("/ui/studies/none/record.jsonl", 404, "There is no study with the id 'none'."),
         ("/ui/trials/none", 404, "There is no trial with the id 'none'."),
         ("/ui/nodes/none", 404, "No agent has reported a machine 'none'."),
+        ("/ui/none/at/all", 404, "There is nothing at /ui/none/at/all."),
         ("/ui/models?after=none", 404, "start anew"),
         ("/?state=asleep", 400, "is not one of: online, stale, lost"),
         ("/ui/compare?by=weather", 400, "is not one of: hardware, software, models"),
