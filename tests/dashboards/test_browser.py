@@ -91,9 +91,9 @@ def rows_of(table: Path) -> list[list[str]]:
     return [*csv.reader(table.read_text().splitlines())]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "rules"), [("light", ()), ("dark", ("color-contrast",))])
 def test_every_page_works_without_a_complaint_and_without_a_barrier(
-    opener: Opener, page_paths: list[str], scheme: str
+    opener: Opener, page_paths: list[str], scheme: str, rules: tuple[str, ...]
 ) -> None:
     page = opener("/ui/models", color_scheme=scheme)
     complaints = complaints_of(page)
@@ -101,7 +101,7 @@ def test_every_page_works_without_a_complaint_and_without_a_barrier(
     for path in page_paths:
         page.goto(path)
         draw_everything(page)
-        if broken := barriers(page):
+        if broken := barriers(page, *rules):
             found[path] = broken
     assert {} == found
     assert [each for each in complaints if "404" in each] == complaints  # of the page that is not there

@@ -47,6 +47,10 @@ class MeasuredAnswers:
 
     def find(self, store: Store, question: Question, target: Target) -> Measured | None:
         """Return what the newest study that is not stale says, else the newest; None where there is none."""
+        with store.reading() as seen:
+            return self._found(seen, question, target)
+
+    def _found(self, store: Store, question: Question, target: Target) -> Measured | None:
         study = _study(store, question, target)
         if study is None:
             return None

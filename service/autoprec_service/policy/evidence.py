@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import get_args
 
 from autoprec_probe.candidate import Candidate
@@ -29,9 +30,8 @@ class Evidence:
     parts: StepParts | None = None
     memory_parts: MemoryParts | None = None
     compile_seconds: float | None = None
-    progress: Progress | None = None
-    """How fast it learns beside the reference. That of one that was not judged yet is taken to be the same, so that it
-    gets its turn; None where losses cannot tell."""
+    reference_losses: tuple[float, ...] = ()
+    """What the losses are held against; empty where the reference was not tried."""
     sources: tuple[str, ...]
     """Ids of the trials that all this was taken from."""
 
@@ -49,6 +49,19 @@ class Evidence:
     def is_reference(self) -> bool:
         """Return whether the others are judged by this candidate."""
         return is_reference(self.candidate)
+
+    @cached_property
+    def progress(self) -> Progress | None:
+        """Return how fast it learns beside the reference; None where losses cannot tell.
+
+        One that was not judged yet is taken to learn as fast, so that it gets its turn.
+        """
+        if self.trial.mode != "train":
+            return None
+        own = progress(self.reference_losses, self.reference_losses)
+        if own is None or self.verdict != "stable":
+            return own
+        return progress(self.trial.losses, self.reference_losses)
 
     @property
     def verdict(self) -> str:
@@ -68,18 +81,17 @@ class Evidence:
 
 def gathered(trials: Iterable[Trial]) -> list[Evidence]:
     """Return the evidence for each candidate, the safest first, whatever the order of the trials."""
-    found = weighed(trials)
-    reference = next((each for each in found if each.is_reference), None)
-    found = [replace(each, progress=_progress(each, reference)) for each in found]
-    return sorted(found, key=lambda each: (each.risk, each.name))
+    return sorted(weighed(trials), key=lambda each: (each.risk, each.name))
 
 
 def weighed(trials: Iterable[Trial]) -> list[Evidence]:
-    """Return the evidence for each candidate in any order, without its progress, which takes longer than the rest."""
+    """Return the evidence for each candidate, in the order in which they were first tried."""
     groups: dict[Candidate, list[Trial]] = {}
     for trial in trials:
         groups.setdefault(trial.candidate, []).append(trial)
-    return [_evidence(candidate, sorted(group, key=_advance)) for candidate, group in groups.items()]
+    found = [_evidence(candidate, sorted(group, key=_advance)) for candidate, group in groups.items()]
+    reference = next((each for each in found if each.is_reference), None)
+    return [replace(each, reference_losses=reference.trial.losses if reference else ()) for each in found]
 
 
 def _evidence(candidate: Candidate, trials: Sequence[Trial]) -> Evidence:
@@ -105,15 +117,6 @@ def _evidence(candidate: Candidate, trials: Sequence[Trial]) -> Evidence:
         memory_parts=next((trial.memory_parts for trial in latest_first if trial.memory_parts), None),
         sources=tuple(dict.fromkeys(trial.id for trial in used if trial)),
     )
-
-
-def _progress(evidence: Evidence, reference: Evidence | None) -> Progress | None:
-    if reference is None or evidence.trial.mode != "train":
-        return None
-    own = progress(reference.trial.losses, reference.trial.losses)
-    if own is None or evidence.verdict != "stable":
-        return own
-    return progress(evidence.trial.losses, reference.trial.losses)
 
 
 def _standing_failure(trials: Sequence[Trial]) -> Trial | None:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -65,6 +66,13 @@ class Store(ABC):
         Raises:
             StoreError: `name` is no name of a tenant.
         """
+
+    def reading(self) -> AbstractContextManager["Store"]:
+        """Return this store for a few reads in a row by one thread, which take less than one by one.
+
+        What is given is used within the block alone, and is not written to.
+        """
+        return nullcontext(self)
 
     def save_study(self, study: Study) -> None:
         """Store a study, or replace what is stored under its id.

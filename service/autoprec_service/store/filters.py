@@ -1,15 +1,19 @@
 """Pages of records: filtered, in the order of their positions, from a record on."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Integer, Select, String, bindparam
+from sqlalchemy.orm import InstrumentedAttribute
 
 from autoprec_service.errors import UnknownPageError
 from autoprec_service.store.scope import Scope, Table
-from autoprec_service.store.tables import RecordRow
+from autoprec_service.store.tables import PlacedRow, RecordRow
 
 Filters = dict[str, Any]
+
+_BEHIND, _LIMIT = "behind_position", "page_limit"
 
 _RAREST_FIRST = (
     ("study_id",),
@@ -38,12 +42,37 @@ def find_documents(
     Raises:
         StoreError: There is no record with the id `after`.
     """
+    behind = None if after is None else position_of(scope, table, after)
+    return find_page(scope, table, filters, limit=limit, behind=behind, newest_first=newest_first)
+
+
+def find_page(
+    scope: Scope,
+    table: type[PlacedRow],
+    filters: Filters,
+    *,
+    limit: int | None,
+    behind: int | None,
+    newest_first: bool = False,
+) -> Sequence[str]:
+    """Return the documents that match every filter, those behind a position."""
+    asked = {name: value for name, value in filters.items() if value is not None}
+    limits = {name: value for name, value in ((_BEHIND, behind), (_LIMIT, limit)) if value is not None}
+    statement = _page(table, tuple(asked), tuple(limits), newest_first=newest_first)
+    return scope.scalars(statement, asked | limits).all()
+
+
+@cache
+def _page(
+    table: type[PlacedRow], filters: tuple[str, ...], limits: tuple[str, ...], *, newest_first: bool
+) -> Select[Any]:
+    """Return the query for a page, with its values left open: making one takes longer than running it."""
     order = table.position.desc() if newest_first else table.position
-    statement = scope.select(table, table.document).where(*conditions(table, filters)).order_by(order).limit(limit)
-    if after is not None:
-        position = position_of(scope, table, after)
-        statement = statement.where(table.position < position if newest_first else table.position > position)
-    return scope.scalars(statement).all()
+    statement = Scope.select(table, table.document).where(*_conditions(table, filters)).order_by(order)
+    if _BEHIND in limits:
+        behind = bindparam(_BEHIND, type_=table.position.type)
+        statement = statement.where(table.position < behind if newest_first else table.position > behind)
+    return statement.limit(bindparam(_LIMIT, type_=Integer())) if _LIMIT in limits else statement
 
 
 def find_document(scope: Scope, table: type[RecordRow], id_: str) -> str | None:
@@ -52,18 +81,18 @@ def find_document(scope: Scope, table: type[RecordRow], id_: str) -> str | None:
     return document
 
 
-def conditions(table: Table, filters: Filters) -> list[ColumnElement[bool]]:
+def _conditions(table: Table, names: Collection[str]) -> list[ColumnElement[bool]]:
     """Return the filters as conditions, of which a database can use one index alone: that of the rarest values.
 
     Without statistics SQLite takes any index that it could use, such as that of a status, which half of all rows have.
     """
-    asked = {name: value for name, value in filters.items() if value is not None}
-    used = next((names for names in _RAREST_FIRST if asked.keys() >= set(names)), ())
-    return [_condition(getattr(table, name), value, indexed=name in used) for name, value in asked.items()]
+    used = next((several for several in _RAREST_FIRST if set(several) <= set(names)), ())
+    return [_condition(getattr(table, name), indexed=name in used) for name in names]
 
 
-def _condition(column: ColumnElement[Any], value: object, *, indexed: bool) -> ColumnElement[bool]:
-    if indexed or not isinstance(value, str):
+def _condition(column: InstrumentedAttribute[Any], *, indexed: bool) -> ColumnElement[bool]:
+    value = bindparam(column.key, type_=column.type)
+    if indexed or not isinstance(column.type, String):
         return column == value
     return column.concat("") == value  # an expression, which no index has
 

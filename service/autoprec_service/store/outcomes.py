@@ -8,7 +8,7 @@ from autoprec_runner.trial import Trial
 from autoprec_service.errors import UnknownPageError
 from autoprec_service.outcome import Outcome, outcomes_of
 from autoprec_service.store.documents import document_of, read
-from autoprec_service.store.filters import Filters, conditions
+from autoprec_service.store.filters import Filters, find_page
 from autoprec_service.store.scope import Scope, Values, chunks
 from autoprec_service.store.tables import OutcomeRow, TrialRow
 
@@ -38,11 +38,9 @@ def save_outcomes(scope: Scope, outcomes: Iterable[Outcome]) -> None:
 
 def find_outcomes(scope: Scope, filters: Filters, limit: int | None, after: str | None) -> list[Outcome]:
     """Return the outcomes that match every filter, in the order in which their candidates were first tried."""
-    statement = scope.select(OutcomeRow, OutcomeRow.document).where(*conditions(OutcomeRow, filters))
-    statement = statement.order_by(OutcomeRow.position).limit(limit)
-    if after is not None:
-        statement = statement.where(OutcomeRow.position > _position(scope, after))
-    return [read(Outcome, document) for document in scope.scalars(statement)]
+    behind = None if after is None else _position(scope, after)
+    documents = find_page(scope, OutcomeRow, filters, limit=limit, behind=behind)
+    return [read(Outcome, document) for document in documents]
 
 
 def _position(scope: Scope, trial_id: str) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ScalarResult,
     Select,
     Update,
+    bindparam,
     delete,
     insert,
     select,
@@ -35,6 +36,8 @@ Item = TypeVar("Item")
 Changes = Callable[[ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]], Values]
 
 _CHUNK = 500  # SQLite before 3.32 takes at most 999 variables in a statement
+_WHOSE = "whose"
+"""What a query calls the tenant whose rows it is for; no column has this name."""
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ANALYZED = text("ANALYZE studies, trials, outcomes, models, changes, measured_on, reports")
 _TOLD = text("SELECT set_config('autoprec.tenant', :tenant, true)")
@@ -54,10 +57,12 @@ class Scope:
     def __init__(self, connection: Connection, tenant: str) -> None:
         self._connection = connection
         self.tenant = tenant
+        self._whose = {_WHOSE: tenant}
 
-    def select(self, table: Table, *columns: ColumnExpressionArgument[Any]) -> Select[Any]:
-        """Return a query for columns of a table."""
-        return select(*columns).where(table.tenant == self.tenant)  # type: ignore[arg-type]
+    @staticmethod
+    def select(table: Table, *columns: ColumnExpressionArgument[Any]) -> Select[Any]:
+        """Return a query for columns of a table. It may be kept: its tenant is that of the scope in which it is run."""
+        return select(*columns).where(table.tenant == bindparam(_WHOSE))  # type: ignore[arg-type]
 
     def update(self, table: Table) -> Update:
         """Return a statement that changes rows of a table."""
@@ -85,19 +90,19 @@ class Scope:
 
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """Return what a query finds."""
-        return self._connection.execute(statement).all()
+        return self._connection.execute(statement, self._whose).all()
 
-    def scalars(self, statement: Select[Any]) -> ScalarResult[Any]:
-        """Return the first column of what a query finds."""
-        return self._connection.scalars(statement)
+    def scalars(self, statement: Select[Any], values: Values | None = None) -> ScalarResult[Any]:
+        """Return the first column of what a query finds; `values` are those that it leaves open."""
+        return self._connection.scalars(statement, {**(values or {}), **self._whose})
 
     def scalar(self, statement: Select[Any]) -> Any:
         """Return the first column of the first row of what a query finds, None where it finds nothing."""
-        return self._connection.scalar(statement)
+        return self._connection.scalar(statement, self._whose)
 
-    def change(self, statement: DMLWhereBase, rows: Sequence[Values] | None = None) -> int:
+    def change(self, statement: DMLWhereBase) -> int:
         """Run a statement of `update` or `delete`, and return how many rows it met."""
-        done: CursorResult[Any] = self._connection.execute(statement, rows)  # type: ignore[call-overload]
+        done: CursorResult[Any] = self._connection.execute(statement, self._whose)  # type: ignore[call-overload]
         return done.rowcount
 
     def count_anew(self) -> None:

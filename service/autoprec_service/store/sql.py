@@ -1,7 +1,7 @@
 """A store in an SQL database."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from copy import copy
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,7 @@ class SqlStore(Store):
         check_place(place)
         self._telemetry_kept = telemetry_kept
         self._closed = Event()
+        self._shared: Scope | None = None
         self._engine = self._opened(place)
         self._writer = writer(self._engine)
 
@@ -72,8 +73,16 @@ class SqlStore(Store):
     def for_tenant(self, name: str) -> "SqlStore":
         """Return the store of another tenant at the same place; closing one closes all."""
         other = copy(self)
-        other._tenant = checked_tenant(name)  # noqa: SLF001 (another one of ourselves)
+        other._tenant, other._shared = checked_tenant(name), None  # noqa: SLF001 (another one of ourselves)
         return other
+
+    @contextmanager
+    def reading(self) -> Iterator["SqlStore"]:
+        """Return this store for a few reads in a row by one thread: they share one transaction."""
+        with self._reading() as scope:
+            other = copy(self)
+            other._shared = scope  # noqa: SLF001 (another one of ourselves)
+            yield other
 
     def save_studies(self, studies: Iterable[Study]) -> int:
         """Store studies, or replace what is stored under their ids, all or none, and return how many were new."""
@@ -331,21 +340,25 @@ class SqlStore(Store):
                 raise
             return engine
 
-    @contextmanager
-    def _transaction(self, engine: Engine, done: str) -> Iterator[Scope]:
-        self._check_open()
-        with reported(self._where, done), engine.begin() as connection:
-            yield open_scope(connection, self._tenant, writes=engine is self._writer)
-
     def _check_open(self) -> None:
         if self._closed.is_set():
             raise StoreError(f"The store {self._where} is closed. Open it again with open_store().")
 
-    def _reading(self) -> AbstractContextManager[Scope]:
-        return self._transaction(self._engine, "read")
+    @contextmanager
+    def _reading(self) -> Iterator[Scope]:
+        self._check_open()
+        with reported(self._where, "read"):
+            if self._shared is not None:
+                yield self._shared
+                return
+            with self._engine.begin() as connection:
+                yield open_scope(connection, self._tenant, writes=False)
 
-    def _writing(self) -> AbstractContextManager[Scope]:
-        return self._transaction(self._writer, "written")
+    @contextmanager
+    def _writing(self) -> Iterator[Scope]:
+        self._check_open()
+        with reported(self._where, "written"), self._writer.begin() as connection:
+            yield open_scope(connection, self._tenant, writes=True)
 
     def _find(
         self,

@@ -41,14 +41,21 @@ class TenantRow(Base):
     tenant: Mapped[str] = mapped_column(String)
 
 
-class RecordRow(TenantRow):
-    """A record with an id of its own. `document` is text, no JSON type: what is read is what was written."""
+class PlacedRow(TenantRow):
+    """A document with its place among the others. It is text, no JSON type: what is read is what was written."""
 
     __abstract__ = True
 
     position: Mapped[int] = mapped_column(Position, primary_key=True)
-    id: Mapped[str] = mapped_column(String)
     document: Mapped[str] = mapped_column(Text)
+
+
+class RecordRow(PlacedRow):
+    """A record with an id of its own."""
+
+    __abstract__ = True
+
+    id: Mapped[str] = mapped_column(String)
 
 
 class StudyRow(RecordRow):
@@ -100,18 +107,16 @@ class TrialRow(RecordRow):
     )
 
 
-class OutcomeRow(TenantRow):
+class OutcomeRow(PlacedRow):
     """One candidate of one study, derived from its trials."""
 
     __tablename__ = "outcomes"
 
-    position: Mapped[int] = mapped_column(Position, primary_key=True)
     study_id: Mapped[str] = mapped_column(String)
     candidate: Mapped[str] = mapped_column(Text)
     model_fingerprint: Mapped[str] = mapped_column(String)
     hardware_key: Mapped[str] = mapped_column(String)
     mode: Mapped[str] = mapped_column(String)
-    document: Mapped[str] = mapped_column(Text)
 
     __table_args__ = (
         UniqueConstraint("tenant", "study_id", "candidate"),

@@ -233,6 +233,33 @@ class StoreContract:
             other.add_trials([make_trial()])
             assert [make_trial()] == one.trials()
 
+    def test_reads_in_a_row_what_was_written_before(self, opener: StoreOpener) -> None:
+        """Reads in a row see what another store wrote until they began, and the next ones what it wrote since."""
+        with opener() as writing, opener() as other:
+            for seconds in (1.0, 2.0):
+                writing.save_study(make_study())
+                writing.add_trials([make_trial(id=f"{seconds}", seconds=seconds)])
+                with other.reading() as seen:
+                    assert writing.study("study-a") == seen.study("study-a")
+                    assert writing.trials() == seen.trials(study_id="study-a")
+                    assert writing.outcomes() == seen.outcomes(model_fingerprint="model-a")
+
+    def test_reads_in_a_row_nothing_of_another_tenant(self, opener: StoreOpener) -> None:
+        """Several tenants read in turn, and within each other's reads."""
+        with opener() as store:
+            store.save_study(make_study())
+            with store.for_tenant("b").reading() as theirs, store.reading() as ours:
+                assert theirs.studies() == []
+                assert [make_study()] == ours.studies()
+                assert [make_study()] == theirs.for_tenant(store.tenant).studies()
+
+    def test_reads_nothing_in_a_row_once_closed(self, opener: StoreOpener) -> None:
+        """A closed store is no store in a row either."""
+        store = opener()
+        store.close()
+        with pytest.raises(StoreError, match="closed"), store.reading() as seen:
+            seen.studies()
+
     def test_knows_no_machine_in_a_new_place(self, opener: StoreOpener) -> None:
         """A machine is known from its first report on."""
         with opener() as store:

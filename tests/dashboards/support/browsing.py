@@ -73,9 +73,11 @@ def draw_everything(page: Page) -> int:
     return figures.count()
 
 
-def barriers(page: Page) -> list[str]:
-    """Return the rules of accessibility that a page breaks seriously, and where."""
-    found = Axe().run(page).response["violations"]
+def barriers(page: Page, *rules: str) -> list[str]:
+    """Return the rules of accessibility that a page breaks seriously, and where; of all rules, or of the given ones."""
+    chosen = {"runOnly": {"type": "rule", "values": [*rules]}} if rules else {}
+    options = {"resultTypes": ["violations"], **chosen}
+    found = Axe().run(page, options=options).response["violations"]
     return [
         f"{each['id']}: {each['nodes'][0]['html'][:200]} {each['nodes'][0].get('failureSummary', '')[:300]}"
         for each in found

@@ -49,7 +49,8 @@ def test_every_statement_of_a_store_names_the_tenant(store: SqlStore) -> None:
     store.outcomes(model_fingerprint="model-a", limit=1)
     store.models(search="a")
     store.trials(study_id="study-a", newest_first=True)
-    tables = [each for each in seen if any(f" {name}" in each for name in Base.metadata.tables)]
+    told = [each for each in seen if not each.startswith("ANALYZE")]
+    tables = [each for each in told if any(f" {name}" in each for name in Base.metadata.tables)]
     assert len(tables) > 10
     assert [] == [each for each in tables if "tenant" not in each]
 
