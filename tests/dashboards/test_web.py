@@ -149,6 +149,11 @@ def test_machines_are_filtered_by_the_address(client: TestClient, query: str, na
     assert names == [link.removeprefix("/ui/nodes/") for link in links if link.startswith("/ui/nodes/")]
 
 
+def test_a_comparison_of_what_is_not_in_the_list_can_be_linked_to(client: TestClient) -> None:
+    page = client.get("/ui/compare?by=models&a=elsewhere").text
+    assert '<option value="elsewhere" selected>elsewhere</option>' in page
+
+
 def test_hours_lost_are_told_of_what_runs(client: TestClient) -> None:
     page = client.get("/").text
     assert "Hours lost to the wrong precision" in page

@@ -31,7 +31,7 @@ class Evidence:
     memory_parts: MemoryParts | None = None
     compile_seconds: float | None = None
     reference_losses: tuple[float, ...] = ()
-    """What the losses are held against; empty where the reference was not tried."""
+    """What its losses are held against; empty by itself, and where the reference was not tried."""
     sources: tuple[str, ...]
     """Ids of the trials that all this was taken from."""
 
@@ -81,17 +81,18 @@ class Evidence:
 
 def gathered(trials: Iterable[Trial]) -> list[Evidence]:
     """Return the evidence for each candidate, the safest first, whatever the order of the trials."""
-    return sorted(weighed(trials), key=lambda each: (each.risk, each.name))
+    found = weighed(trials)
+    reference = next((each for each in found if each.is_reference), None)
+    losses = reference.trial.losses if reference else ()
+    return sorted((replace(each, reference_losses=losses) for each in found), key=lambda each: (each.risk, each.name))
 
 
 def weighed(trials: Iterable[Trial]) -> list[Evidence]:
-    """Return the evidence for each candidate, in the order in which they were first tried."""
+    """Return the evidence for each candidate by itself, in the order in which they were first tried."""
     groups: dict[Candidate, list[Trial]] = {}
     for trial in trials:
         groups.setdefault(trial.candidate, []).append(trial)
-    found = [_evidence(candidate, sorted(group, key=_advance)) for candidate, group in groups.items()]
-    reference = next((each for each in found if each.is_reference), None)
-    return [replace(each, reference_losses=reference.trial.losses if reference else ()) for each in found]
+    return [_evidence(candidate, sorted(group, key=_advance)) for candidate, group in groups.items()]
 
 
 def _evidence(candidate: Candidate, trials: Sequence[Trial]) -> Evidence:

@@ -12,7 +12,7 @@ def speedup(evidence: Evidence, reference: Evidence | None) -> Ratio | None:
     """
     if reference is None or reference.step_time is None or evidence.step_time is None:
         return None
-    if evidence.candidate == reference.candidate:
+    if evidence.is_reference:
         return Ratio(value=1.0, low=1.0, high=1.0)
     ours, theirs = evidence.step_time, reference.step_time
     return Ratio(
