@@ -2,13 +2,38 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import to_json
 
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.trial import Mode, Trial, TrialStatus
 from autoprec_service.policy.evidence import Evidence, weighed
 from autoprec_service.policy.ratios import memory_ratio, speedup
+
+_SHARED = 4096
+Software = dict[str, str | None]
+
+
+def _shared(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Return a candidate that others may have as well: there are few of them, and outcomes by the million."""
+    return _candidate(to_json(value)) if isinstance(value, dict) else check(value)
+
+
+@lru_cache(maxsize=_SHARED)
+def _candidate(document: bytes) -> Candidate:
+    return Candidate.model_validate_json(document)
+
+
+def _same(software: Software) -> Software:
+    return _software(tuple(software.items()))
+
+
+@lru_cache(maxsize=_SHARED)
+def _software(items: tuple[tuple[str, str | None], ...]) -> Software:
+    return dict(items)
 
 
 class Outcome(BaseModel):
@@ -23,7 +48,7 @@ class Outcome(BaseModel):
     workload_key: str
     hardware_key: str
     mode: Mode
-    candidate: Candidate
+    candidate: Annotated[Candidate, WrapValidator(_shared)]
     status: TrialStatus
     stable: bool | None
     """None where it was not verified."""
@@ -33,7 +58,7 @@ class Outcome(BaseModel):
     """Peak memory of the candidate over that of `32-true`."""
     step_seconds: float | None = None
     peak_memory_bytes: int | None = None
-    software: dict[str, str | None] = {}
+    software: Annotated[Software, AfterValidator(_same)] = {}
     measured_at: datetime
 
 

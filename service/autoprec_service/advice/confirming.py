@@ -38,33 +38,41 @@ def leave_one_out(
 ) -> Iterator[Judged]:
     """Yield a judged answer for each model and kind of hardware for which there is one that can be judged.
 
-    After each model it `rests`, so many times as long as it has worked, and others compute undisturbed.
+    After each of them it `rests`, so many times as long as it has worked, and others compute undisturbed.
     """
     described, begin = knowledge.described(mode), time.monotonic()
     for fingerprint in described[:: max(1, len(described) // models)]:
-        if knowledge.stopped.wait(rests * (time.monotonic() - begin)):
-            return
-        begin = time.monotonic()
         description = store.description(fingerprint)
         own = knowledge.outcomes(store, fingerprint, mode)
         subject = Subject(fingerprint=fingerprint, description=description, mode=mode)
         for key in _some(each.hardware_key for each in own):
-            setting = Setting(
-                objective="throughput",
-                constraints=Constraints(),
-                mode=mode,
-                hardware_key=key,
-                model_fingerprint=fingerprint,
-                memory_bytes=None,
-            )
-            target = Target(machine=machine_by_key(key))
-            answer = transferred(store, knowledge, subject, target, setting, knows_itself=False)
-            candidate = answer.recommendation.candidate
-            if candidate is None:
-                continue
-            right = confirmed(candidate, [each for each in own if each.hardware_key == key])
-            if right is not None:
-                yield Judged(model_fingerprint=fingerprint, score=answer.score, right=right)
+            if knowledge.stopped.wait(rests * (time.monotonic() - begin)):
+                return
+            begin = time.monotonic()
+            here = [each for each in own if each.hardware_key == key]
+            if (judged := _judged(store, knowledge, subject, key, here)) is not None:
+                yield judged
+
+
+def _judged(
+    store: Store, knowledge: Knowledge, subject: Subject, key: str, measured: Iterable[Outcome]
+) -> Judged | None:
+    """Return the answer about a model on one kind of hardware beside what was measured; None where nothing tells."""
+    setting = Setting(
+        objective="throughput",
+        constraints=Constraints(),
+        mode=subject.mode,
+        hardware_key=key,
+        model_fingerprint=subject.fingerprint,
+        memory_bytes=None,
+    )
+    target = Target(machine=machine_by_key(key))
+    answer = transferred(store, knowledge, subject, target, setting, knows_itself=False)
+    candidate = answer.recommendation.candidate
+    right = None if candidate is None else confirmed(candidate, measured)
+    if right is None:
+        return None
+    return Judged(model_fingerprint=subject.fingerprint, score=answer.score, right=right)
 
 
 def confirmed(candidate: Candidate, outcomes: Iterable[Outcome]) -> bool | None:

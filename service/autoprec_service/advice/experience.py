@@ -14,7 +14,7 @@ from autoprec_service.store import Store
 _log = logging.getLogger(__name__)
 
 _LASTING = timedelta(minutes=10)
-_RESTS = 3.0
+_RESTS = 9.0
 """How many times as long as it works a thread beside rests: Python computes in one thread at a time."""
 
 

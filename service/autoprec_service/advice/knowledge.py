@@ -25,7 +25,10 @@ _PAGE = 500
 _FARTHEST = 1.5
 """From which distance on a model says nothing: its word would count a hundredth."""
 _NEIGHBOURS = 16
-_MODELS_KEPT = 20_000
+_MODELS_KEPT = 100
+"""Models whose outcomes are kept: of each there may be hundreds, and what is to be swept holds everybody up."""
+_SAID_KEPT = 5_000
+"""What models said of some hardware, a few witnesses each."""
 _FAR_BEHIND = 20_000
 """From how many changes on they are not followed one by one; the feed forgets after 100,000."""
 
@@ -80,7 +83,7 @@ class Knowledge:
         self._names: dict[str, str] = {}
         self._versions: dict[str, int] = {}
         self._outcomes: Remembered[tuple[Outcome, ...]] = Remembered(_MODELS_KEPT)
-        self._witnesses: Remembered[tuple[Witness, ...]] = Remembered(_MODELS_KEPT)
+        self._witnesses: Remembered[tuple[Witness, ...]] = Remembered(_SAID_KEPT)
 
     def refresh(self, store: Store) -> None:
         """Read what has changed in the store since the last time; the first time reads every description."""

@@ -1,7 +1,7 @@
 """What one model says of one candidate, as far as the hardware that is asked about is concerned."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autoprec_probe.candidate import Candidate
@@ -61,11 +61,25 @@ def witnesses(
     found = sorted(outcomes, key=lambda each: (apart(each.hardware_key), each.measured_at, each.trial_id))
     if asked is None and found:
         asked = max(found, key=lambda each: (each.measured_at, each.trial_id)).software
+    fresh = _fresh(found, asked or {})
     groups: dict[Candidate, list[Outcome]] = {}
     for each in found:
         groups.setdefault(each.candidate, []).append(each)
-    made = {candidate: _witness(candidate, group, apart, asked or {}) for candidate, group in groups.items()}
+    made = {candidate: _witness(candidate, group, apart, fresh) for candidate, group in groups.items()}
     return tuple(_with_implied(each, made) for each in made.values())
+
+
+def _fresh(outcomes: Iterable[Outcome], asked: Versions) -> set[str]:
+    """Return the ids of what was measured under the software that is asked about; most have the same as another."""
+    known: dict[tuple[tuple[str, str | None], ...], bool] = {}
+    fresh = set()
+    for each in outcomes:
+        software = tuple(each.software.items())
+        if software not in known:
+            known[software] = not differences(each.software, asked)
+        if known[software]:
+            fresh.add(each.trial_id)
+    return fresh
 
 
 def is_stable(outcome: Outcome) -> bool | None:
@@ -81,12 +95,11 @@ def log_speedup(outcome: Outcome) -> float | None:
 
 
 def _witness(
-    candidate: Candidate, outcomes: Sequence[Outcome], apart: Callable[[str], float], asked: Versions
+    candidate: Candidate, outcomes: Sequence[Outcome], apart: Callable[[str], float], fresh: Collection[str]
 ) -> Witness:
     """Return what outcomes of one candidate say, those on the nearest hardware first."""
     failed = next((each for each in outcomes if is_stable(each) is False), None)
     judged = failed or next((each for each in outcomes if is_stable(each)), None)
-    fresh = {each.trial_id for each in outcomes if not differences(each.software, asked)}
     timed = _first_fresh([each for each in outcomes if log_speedup(each) is not None], fresh)
     weighed = _first_fresh([each for each in outcomes if each.peak_memory_bytes is not None], fresh)
     broken = next((each for each in outcomes if each.status in _BROKEN), None)
@@ -122,7 +135,7 @@ def _with_implied(witness: Witness, made: Mapping[Candidate, Witness]) -> Witnes
     )
 
 
-def _first_fresh(outcomes: Sequence[Outcome], fresh: set[str]) -> Outcome | None:
+def _first_fresh(outcomes: Sequence[Outcome], fresh: Collection[str]) -> Outcome | None:
     """Return the nearest outcome; of those on the same hardware one under the software that is asked about."""
     if not outcomes:
         return None
