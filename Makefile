@@ -52,7 +52,7 @@ zoo: .venv/dev  ## hold answers against exhaustive measurements of 24 workloads 
 	$(BIN)/python benchmarks/regret.py --resume zoo-truth.json
 
 clean:  ## remove the virtual environment and every cache
-	rm -rf .venv .venv-xla .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-xla .venv-mlflow .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

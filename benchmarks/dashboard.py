@@ -38,7 +38,11 @@ _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true")
 _STEPS = 50
 _BATCH = 500
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
-_MEASURED = """() => {
+_MEASURED = """async () => {
+    await new Promise((done) => {
+        const seen = (list) => { if (list.getEntriesByName("first-contentful-paint").length) done(); };
+        new PerformanceObserver(seen).observe({ type: "paint", buffered: true });
+    });
     const told = performance.getEntriesByType("navigation")[0];
     return [
         told.responseEnd - told.requestStart,
@@ -163,8 +167,7 @@ def measured(browser: Browser, url: str, path: str) -> Wait:
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{url}{path}")
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
-    page.wait_for_function("document.documentElement.dataset.ready")
+    page.wait_for_selector("html[data-ready]", state="attached")
     response, first_view, interactive = (each / 1e3 for each in page.evaluate(_MEASURED))
     context.close()
     return Wait(page=path, response=response, first_view=first_view, interactive=interactive)

@@ -58,7 +58,7 @@ def environment(folder: Path) -> Path:
 
 
 class MLflow:
-    """A tracking server on loopback with one worker."""
+    """A tracking server on loopback with one worker, over a database that is made anew."""
 
     def __init__(self, program: Path, database: Path, port: int) -> None:
         self._program = program
@@ -66,6 +66,7 @@ class MLflow:
         self._port = port
         self._experiments: dict[str, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
+        database.unlink(missing_ok=True)
         subprocess.run([program, "db", "upgrade", self._uri], check=True, capture_output=True)  # noqa: S603
 
     @property

@@ -48,12 +48,16 @@ class Row:
     server: str
     trials: int
     question: str
+    first_seconds: float
+    """How long the first answer took, when nothing of the kind had been asked of this process."""
     alone: Answers
     """Over one connection."""
     together: Answers
     """Over several."""
     cpu_seconds: float
     """What the server computed for one answer, which other programs on the machine hardly change."""
+    resident_bytes: int
+    """The memory of the server after all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,25 +113,33 @@ def measure(server: str, service: ServiceProcess, plan: Plan, trials: int) -> It
 
 
 def asked(load: Load, pid: int, plan: Plan, *, server: str, trials: int, question: str) -> Row:
-    """Put a load on a server over one connection, then over several."""
+    """Ask a server once, then over and over on one connection, then on several."""
+    first = ask(replace(load, bodies=load.bodies[:1], once=True))
     before = _cpu_seconds(pid)
     alone = ask(load)
     used = _cpu_seconds(pid) - before
+    together = ask(replace(load, connections=plan.connections))
     return Row(
         server=server,
         trials=trials,
         question=question,
+        first_seconds=first.quantile(1.0),
         alone=alone,
-        together=ask(replace(load, connections=plan.connections)),
+        together=together,
         cpu_seconds=used / alone.total,
+        resident_bytes=sum(each.memory_info().rss for each in _family(pid)),
     )
 
 
 def _cpu_seconds(pid: int) -> float:
     """Return what a process and its children have computed until now."""
-    server = psutil.Process(pid)
-    times = [each.cpu_times() for each in (server, *server.children(recursive=True))]
+    times = [each.cpu_times() for each in _family(pid)]
     return sum(each.user + each.system for each in times)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    server = psutil.Process(pid)
+    return [server, *server.children(recursive=True)]
 
 
 def ingest(url: str, *, seed: int) -> float:
@@ -237,8 +249,20 @@ def _line(row: Row | Ingest) -> str:
 def _print(rows: Sequence[Row | Ingest]) -> None:
     answered = [each for each in rows if isinstance(each, Row)]
     theirs = {each.trials: each.together.rate for each in answered if each.server == "MLflow"}
-    titles = ("server", "trials", "question", "p50", "p99", "growth", "CPU", "requests/s", "x MLflow", "so answered")
-    print(f"\n| {' | '.join((*titles, 'failed'))} |\n|---|--:|---|{'--:|' * 8}")
+    titles = (
+        "server",
+        "trials",
+        "question",
+        "first",
+        "p50",
+        "p99",
+        "growth",
+        "CPU",
+        "requests/s",
+        "x MLflow",
+        "memory",
+    )
+    print(f"\n| {' | '.join((*titles, 'so answered', 'failed'))} |\n|---|--:|---|{'--:|' * 10}")
     for row in answered:
         smallest = next(each for each in answered if (each.server, each.question) == (row.server, row.question))
         print(f"| {' | '.join(_cells(row, smallest, theirs.get(row.trials)))} |")
@@ -253,12 +277,13 @@ def _print(rows: Sequence[Row | Ingest]) -> None:
 
 def _cells(row: Row, smallest: Row, theirs: float | None) -> Iterator[str]:
     alone, together = row.alone, row.together
-    yield from (row.server, f"{row.trials:,}", row.question)
+    yield from (row.server, f"{row.trials:,}", row.question, f"{row.first_seconds:.2f} s")
     yield from (f"{alone.quantile(share) * _MS:.2f} ms" for share in (0.5, 0.99))
     yield f"{alone.quantile(0.5) / smallest.alone.quantile(0.5):.2f}"
     yield f"{row.cpu_seconds * _MS:.2f} ms"
     yield f"{together.rate:,.0f}"
     yield "" if theirs is None else f"{together.rate / theirs:,.1f}"
+    yield f"{row.resident_bytes / 1e6:,.0f} MB"
     yield f"{alone.marked / max(1, len(alone.seconds)):.0%}"
     yield str(alone.wrong + together.wrong)
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
 from autoprec_dashboards.assets import Assets
@@ -48,3 +48,15 @@ def dashboard(app: FastAPI, *, clock: Clock | None = None) -> None:
         trust_routes,
     ):
         app.include_router(routes(context))
+    app.include_router(_missing())
+
+
+def _missing() -> APIRouter:
+    """Return the route of every other address below /ui/."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/ui/{path:path}")
+    def missing(path: str) -> Response:
+        raise PageError("No such page", f"There is nothing at /ui/{path}.")
+
+    return routes

@@ -1,6 +1,5 @@
 """Reading the newest outcomes, and no more than a page can show."""
 
-from autoprec_runner.study import Study
 from autoprec_runner.trial import Mode
 from autoprec_service.outcome import Outcome
 from autoprec_service.store import Store
@@ -21,11 +20,7 @@ def latest_outcomes(
     found = store.studies(
         model_fingerprint=model_fingerprint, hardware_key=hardware_key, mode=mode, newest_first=True, limit=studies
     )
-    return [outcome for each in found for outcome in _of_study(store, each)]
-
-
-def _of_study(store: Store, study: Study) -> list[Outcome]:
-    """Return the outcomes of a study; its model and hardware lead to them sooner than its id alone."""
-    return store.outcomes(
-        model_fingerprint=study.model_fingerprint, hardware_key=study.hardware_key, mode=study.mode, study_id=study.id
-    )
+    ids = {each.id for each in found}
+    places = dict.fromkeys((each.model_fingerprint, each.hardware_key) for each in found)
+    read = (store.outcomes(model_fingerprint=model, hardware_key=key, mode=mode) for model, key in places)
+    return [outcome for page in read for outcome in page if outcome.study_id in ids]

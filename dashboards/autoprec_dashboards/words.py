@@ -1,5 +1,6 @@
 """How values are told on pages: filters of the templates."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from markupsafe import Markup
@@ -48,8 +49,8 @@ def known(text: object) -> object:
     return UNKNOWN if text is None or text == "" else text
 
 
-def _or_dash(told: object) -> object:
-    return lambda value: UNKNOWN if value is None else told(value)  # type: ignore[operator]
+def _or_dash(told: Callable[[float], str]) -> Callable[[float | None], str]:
+    return lambda value: UNKNOWN if value is None else told(value)
 
 
 FILTERS = {

@@ -19,7 +19,7 @@ class ModelDescription(BaseModel):
     name: str = Field(max_length=1024)
     """How the model is called, for people."""
     mode: Mode
-    parameters: int = Field(ge=0, le=2**60)
+    parameters: int = Field(ge=0, le=2**53)
     layers: dict[str, int] = Field(default_factory=dict)
     """How many layers there are of each class."""
     cost: WorkloadCost | None = None

@@ -3,6 +3,7 @@
 ServiceError
 ├── PolicyError                 trials that cannot be judged together
 ├── ExportError                 a framework cannot express a candidate
+├── ContradictionError          parts of a question that exclude each other
 ├── ExchangeError               a file of records that cannot be opened
 ├── UnknownHardwareError        a node that has not told what it is
 ├── SettingsError               the service cannot run as it is told
@@ -25,6 +26,10 @@ class PolicyError(ServiceError, ValueError):
 
 class ExportError(ServiceError, ValueError):
     """A framework cannot express the recommended precision; the message says what to do instead."""
+
+
+class ContradictionError(ServiceError, ValueError):
+    """Parts of a question exclude each other; the message says which, and what to leave out."""
 
 
 class ExchangeError(ServiceError):

@@ -119,6 +119,7 @@ def test_an_empty_page_says_what_to_do_next(empty: TestClient, path: str, advice
         ("/ui/studies/none/record.jsonl", 404, "There is no study with the id 'none'."),
         ("/ui/trials/none", 404, "There is no trial with the id 'none'."),
         ("/ui/nodes/none", 404, "No agent has reported a machine 'none'."),
+        ("/ui/none/at/all", 404, "There is nothing at /ui/none/at/all."),
         ("/ui/models?after=none", 404, "start anew"),
         ("/?state=asleep", 400, "is not one of: online, stale, lost"),
         ("/ui/compare?by=weather", 400, "is not one of: hardware, software, models"),
@@ -146,6 +147,11 @@ def test_what_is_not_there_is_told_on_a_page(client: TestClient, path: str, stat
 def test_machines_are_filtered_by_the_address(client: TestClient, query: str, names: list[str]) -> None:
     links = Reader(client.get(f"/?{query}").text).links
     assert names == [link.removeprefix("/ui/nodes/") for link in links if link.startswith("/ui/nodes/")]
+
+
+def test_a_comparison_of_what_is_not_in_the_list_can_be_linked_to(client: TestClient) -> None:
+    page = client.get("/ui/compare?by=models&a=elsewhere").text
+    assert '<option value="elsewhere" selected>elsewhere</option>' in page
 
 
 def test_hours_lost_are_told_of_what_runs(client: TestClient) -> None:

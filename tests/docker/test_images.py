@@ -263,6 +263,12 @@ def test_the_services_image_answers_nobody_without_a_token(started: Started) -> 
     assert 401 == httpx.get(f"{started.url}/trials").status_code
 
 
+def test_the_services_image_shows_the_dashboard(client: httpx.Client) -> None:
+    page = client.get("/", headers={"Accept": "text/html"}, follow_redirects=True)
+    assert 200 == page.status_code
+    assert page.text.startswith("<!doctype html>")
+
+
 def test_the_agents_image_reports_to_the_services_image(
     build: Build, steps_of: Callable[[str], Steps], started: Started, client: httpx.Client, tmp_path: Path
 ) -> None:

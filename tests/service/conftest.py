@@ -37,6 +37,12 @@ def postgresql(postgresql_server: Any) -> Iterator[URL]:
     postgresql_server.psql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture
+def postgres(postgresql: URL) -> str:
+    """The same as text, with its driver."""
+    return postgresql.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
 @pytest.fixture(scope="session")
 def postgresql_programs() -> Path:
     """The folder of PostgreSQL's own programs, pg_dump and pg_restore among them."""

@@ -29,7 +29,6 @@ class Happened:
     badge: Badge
     told: Told | None
     reason: str
-    ended_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,5 +118,4 @@ def _happened(trial: Trial) -> Happened:
         badge=badge(trial.status),
         told=told_duration(trial.step_time) if trial.step_time else None,
         reason=trial.reason.splitlines()[0] if trial.reason else "",
-        ended_at=trial.started_at,
     )

@@ -30,6 +30,7 @@ def compare_routes(context: Context) -> APIRouter:
         values = [value for value, _ in choices]
         left = a or (values[0] if values else "")
         right = b or next((each for each in values if each != left), "")
+        unlisted = [(each, each) for each in dict.fromkeys((left, right)) if each and each not in values]
         found = _found(store, kind, models, on=on, left=left, right=right) if left and right else None
         return context.pages.page(
             request,
@@ -39,7 +40,7 @@ def compare_routes(context: Context) -> APIRouter:
             on=on,
             left=left,
             right=right,
-            choices=choices,
+            choices=[*unlisted, *choices],
             hardware=hardware,
             view=found,
             package=_PACKAGE,

@@ -14,7 +14,7 @@ from autoprec_service.asked import AskedRecommendation
 from autoprec_service.outcome import Outcome
 from autoprec_service.store import Store
 
-_ANSWERS, _PLACES, _HARDWARE, _STUDIES, _OUTCOMES = 200, 100, 25, 10, 200
+_ANSWERS, _PLACES, _HARDWARE, _STUDIES, _OUTCOMES = 200, 100, 25, 5, 200
 """How much is read: the latest answers, the places they were about, and the hardware whose evidence may be stale."""
 
 

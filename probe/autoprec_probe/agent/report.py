@@ -26,7 +26,7 @@ class Report(_Message):
     """Unique, so that a report that arrives twice is counted once."""
     run: str = Field(pattern=_IDENTIFIER)
     """Which start of the agent it comes from."""
-    sequence: int = Field(ge=0, lt=1 << 63)
+    sequence: int = Field(ge=0, le=2**53)
     """Its number within the run: later looks have larger ones, however the clock jumps."""
     observed_at: AwareDatetime
     interval_seconds: float = Field(gt=0, le=86_400)
@@ -38,7 +38,7 @@ class Report(_Message):
     """What the machine is doing; None where it could not be read."""
     error: str | None = Field(default=None, max_length=2000)
     """Why profile or telemetry could not be read."""
-    dropped: int = Field(default=0, ge=0, lt=1 << 63)
+    dropped: int = Field(default=0, ge=0, le=2**53)
     """Reports of this run that were given up before this one, because the agent's bounds were reached."""
 
 

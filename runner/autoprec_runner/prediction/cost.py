@@ -8,7 +8,7 @@ from autoprec_runner.trial import Mode
 
 Amount = Annotated[float, Field(ge=0, le=1e24, allow_inf_nan=False)]
 """Operations, elements or bytes of a step: finite, because what comes from elsewhere is computed with."""
-Bytes = Annotated[int, Field(ge=0, le=2**60)]
+Bytes = Annotated[int, Field(ge=0, le=2**53)]
 
 Kind = Literal["product", "pointwise", "function", "normalization", "movement", "gather", "random"]
 """What kind of work an operation is: a product of matrices (also a convolution or an attention); arithmetic on single
@@ -30,7 +30,7 @@ class Work(_Record):
     kind: Kind
     dtype: str
     """What it computes in: torch's name without its prefix."""
-    count: int = Field(gt=0, le=2**60)
+    count: int = Field(gt=0, le=2**53)
     """How many operations, each of which has to be started."""
     flops: Amount = 0.0
     """Multiplications and additions of products, both counted; 0 for other kinds."""
@@ -81,7 +81,7 @@ class WorkloadCost(_Record):
     model_fingerprint: str
     workload_key: str
     mode: Mode
-    parameters: int = Field(ge=0, le=2**60)
+    parameters: int = Field(ge=0, le=2**53)
     batch_size: int | None = None
     batches_bytes: Bytes
     """All batches of the workload, which stay in memory."""

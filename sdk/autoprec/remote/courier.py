@@ -27,6 +27,7 @@ class Courier:
         self._awake = threading.Event()
         self._closing = threading.Event()
         self._last = Delivery()
+        self._patience = CLOSING_SECONDS
         self._thread = threading.Thread(target=self._run, name="autoprec-courier", daemon=True)
 
     @property
@@ -37,6 +38,10 @@ class Courier:
     def wake(self) -> None:
         """Let it look into the outbox."""
         self._awake.set()
+
+    def give_up(self) -> None:
+        """Do not wait at the end: the service is known not to answer."""
+        self._patience = 0.0
 
     def join(self, seconds: float | None = None) -> None:
         """Wait until it has ended, or so long, after it was left."""
@@ -57,7 +62,7 @@ class Courier:
         """Let it deliver what it can in a moment."""
         self._closing.set()
         self.wake()
-        self.join(CLOSING_SECONDS)
+        self.join(self._patience)
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE_SECONDS

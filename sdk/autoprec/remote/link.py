@@ -105,6 +105,7 @@ class Link:
             return within(ANSWER_SECONDS, asked)
         except ClientError as error:
             self._trouble = str(error)
+            self._courier.give_up()
             return None
 
     def _waiting(self) -> int:

@@ -26,6 +26,7 @@ class Experience:
         self._calibration: Calibration | None = None
         self._made_at: datetime | None = None
         self._making = Lock()
+        self._starting = Lock()
         self._threads: list[Thread] = []
 
     @property
@@ -56,14 +57,17 @@ class Experience:
     def close(self) -> None:
         """End what goes on in the background; call it before the store is closed."""
         self.knowledge.stopped.set()
-        while self._threads:
-            self._threads.pop().join()
+        with self._starting:
+            threads, self._threads = self._threads, []
+        for thread in threads:
+            thread.join()
 
     def _start(self, work: Callable[[Store, datetime], None], store: Store, now: datetime) -> None:
-        self._threads = [each for each in self._threads if each.is_alive()]
         thread = Thread(target=work, args=(store, now), name="autoprec-experience", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        with self._starting:
+            self._threads = [each for each in self._threads if each.is_alive()]
+            thread.start()
+            self._threads.append(thread)
 
     def _refresh_beside(self, store: Store, now: datetime) -> None:
         try:

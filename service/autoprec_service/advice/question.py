@@ -3,16 +3,21 @@
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from autoprec_probe.candidate import Candidate
 from autoprec_probe.errors import DeviceNotFoundError
+from autoprec_probe.precision import known_precisions
 from autoprec_probe.profile import HardwareProfile
 from autoprec_runner.description import ModelDescription
 from autoprec_runner.study import Constraints
 from autoprec_runner.trial import Mode, Objective
 from autoprec_service.advice.machines import keys_of
+from autoprec_service.errors import ContradictionError
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
+_KNOWN: JsonDict = {"properties": {"precision": {"enum": list(known_precisions())}}}
+"""What the description says of a candidate: a name that is unknown here may be a slip of the pen, and is refused."""
 
 
 class Question(BaseModel):
@@ -36,6 +41,10 @@ class Question(BaseModel):
                     "current": {"precision": "32-true"},
                 },
             ],
+            "anyOf": [
+                {"required": ["model_fingerprint"], "properties": {"model_fingerprint": {"type": "string"}}},
+                {"required": ["description"], "properties": {"description": {"type": "object"}}},
+            ],
         },
     )
 
@@ -52,31 +61,33 @@ class Question(BaseModel):
     mode: Mode | None = None
     """None for the one of the description, else of the latest study."""
     objective: Objective = "throughput"
-    max_memory_bytes: int | None = Field(default=None, gt=0, le=2**60)
+    max_memory_bytes: int | None = Field(default=None, gt=0, le=2**53)
     tolerance: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Accepted relative loss gap or output error; what was judged under a looser one does not count. None for the one
     that each study was made with."""
-    current: Candidate | None = None
+    current: Candidate | None = Field(default=None, json_schema_extra=_KNOWN)
     """What the caller uses now."""
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
-        for problem in (self._wrong_model(), self._wrong_hardware()):
+        if self.model_fingerprint is None and self.description is None:
+            raise ValueError(
+                "no model: give model_fingerprint, or the description that autoprec.describe(model, batch) returns"
+            )
+        for problem in (self._contradicting_model(), self._contradicting_hardware()):
             if problem is not None:
-                raise ValueError(problem)
+                raise ContradictionError(problem)
         return self
 
-    def _wrong_model(self) -> str | None:
+    def _contradicting_model(self) -> str | None:
         told = self.description.model_fingerprint if self.description else None
-        if self.model_fingerprint is None and told is None:
-            return "no model: give model_fingerprint, or the description that autoprec.describe(model, batch) returns"
         if None not in {self.model_fingerprint, told} and self.model_fingerprint != told:
             return f"model_fingerprint={self.model_fingerprint!r}, but the description is of {told!r}; give one of them"
         if self.description is not None and self.mode not in {None, self.description.mode}:
             return f"mode={self.mode!r}, but the description is of a step in mode {self.description.mode!r}"
         return None
 
-    def _wrong_hardware(self) -> str | None:
+    def _contradicting_hardware(self) -> str | None:
         if self.profile is not None and self.node is not None:
             return "profile and node are two machines; give one of them"
         if self.profile is None or self.hardware_key is None:

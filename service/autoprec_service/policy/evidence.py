@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from functools import cached_property
 from typing import get_args
 
@@ -136,7 +136,7 @@ def _overrides(well: Trial, failure: Trial) -> bool:
     return phases[0] >= phases[1] and (_end(well), phases[0]) > (_end(failure), phases[1])
 
 
-def _advance(trial: Trial) -> tuple[int, datetime, datetime, str]:
+def _advance(trial: Trial) -> tuple[int, float, float, str]:
     return _phase(trial), _start(trial), _end(trial), trial.id
 
 
@@ -144,13 +144,17 @@ def _phase(trial: Trial) -> int:
     return _PHASES.index(trial.phase)
 
 
-def _start(trial: Trial) -> datetime:
-    """Return when the trial began; a time without a zone is taken as UTC, so that the answer is the same everywhere."""
-    return trial.started_at if trial.started_at.tzinfo else trial.started_at.replace(tzinfo=UTC)
+def _start(trial: Trial) -> float:
+    """Return when the trial began, in seconds of the epoch; a time without a zone is taken as UTC, here as elsewhere.
+
+    Seconds rather than a date, because what a record says of its duration may lead beyond every calendar.
+    """
+    started = trial.started_at if trial.started_at.tzinfo else trial.started_at.replace(tzinfo=UTC)
+    return started.timestamp()
 
 
-def _end(trial: Trial) -> datetime:
-    return _start(trial) + timedelta(seconds=trial.wall_seconds)
+def _end(trial: Trial) -> float:
+    return _start(trial) + trial.wall_seconds
 
 
 def _is_usable(time: StepTime | None) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from autoprec_service.errors import UnknownPageError
 from autoprec_service.store.scope import Scope, Table
-from autoprec_service.store.tables import PlacedRow, RecordRow
+from autoprec_service.store.tables import OutcomeRow, PlacedRow, RecordRow
 
 Filters = dict[str, Any]
 
@@ -67,12 +67,24 @@ def _page(
     table: type[PlacedRow], filters: tuple[str, ...], limits: tuple[str, ...], *, newest_first: bool
 ) -> Select[Any]:
     """Return the query for a page, with its values left open: making one takes longer than running it."""
-    order = table.position.desc() if newest_first else table.position
+    position = _order(table, filters)
+    order = position.desc() if newest_first else position
     statement = Scope.select(table, table.document).where(*_conditions(table, filters)).order_by(order)
     if _BEHIND in limits:
         behind = bindparam(_BEHIND, type_=table.position.type)
         statement = statement.where(table.position < behind if newest_first else table.position > behind)
     return statement.limit(bindparam(_LIMIT, type_=Integer())) if _LIMIT in limits else statement
+
+
+def _order(table: type[PlacedRow], filters: Collection[str]) -> ColumnElement[int]:
+    """Return what a page is ordered by.
+
+    The few outcomes of a study are found by an index without the position. SQLite would rather read all rows in their
+    order, which an expression keeps it from.
+    """
+    if table is OutcomeRow and "study_id" in filters:
+        return table.position + 0
+    return table.position.expression
 
 
 def find_document(scope: Scope, table: type[RecordRow], id_: str) -> str | None:

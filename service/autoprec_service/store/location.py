@@ -1,6 +1,7 @@
 """Where the store is, unless told otherwise."""
 
 import os
+import tomllib
 from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
@@ -15,13 +16,15 @@ from autoprec_service.store.schema import revision
 from autoprec_service.store.sql import SqlStore
 
 ENVIRONMENT_VARIABLE = "AUTOPREC_DB"
+CONFIG_VARIABLE = "AUTOPREC_CONFIG"
+"""Names the file of a service's settings, so that commands beside a service mean its store."""
 
 
 def open_store(where: str | Path | None = None, *, tenant: str = DEFAULT_TENANT) -> Store:
     """Open the store at a path or an SQLAlchemy URL; it is made where there is none and migrated where it is older.
 
-    Without `where` it is what the environment variable `AUTOPREC_DB` says, or else `autoprec.db` in the user's data
-    folder.
+    Without `where` it is what the environment variable `AUTOPREC_DB` says, else what the file that `AUTOPREC_CONFIG`
+    names says, or else `autoprec.db` in the user's data folder.
 
     Raises:
         StoreError: The place cannot be used; the message says why and what to do.
@@ -34,9 +37,21 @@ def place_url(where: str | Path | None = None) -> URL:
     """Return the URL of the store at a path or URL, or of the one that `open_store` opens without it.
 
     Raises:
-        StoreError: It is no URL.
+        StoreError: It is no URL, or the file that names it cannot be read.
     """
-    return driven(_url(where or os.environ.get(ENVIRONMENT_VARIABLE) or default_path()))
+    return driven(_url(where or os.environ.get(ENVIRONMENT_VARIABLE) or _configured() or default_path()))
+
+
+def _configured() -> str | None:
+    """Return the store that a service's settings name in their file."""
+    file = os.environ.get(CONFIG_VARIABLE)
+    if not file:
+        return None
+    try:
+        found = tomllib.loads(Path(file).read_text(encoding="utf-8")).get("db")
+    except (OSError, ValueError) as error:
+        raise StoreError(f"The file {file} of {CONFIG_VARIABLE} does not tell the store: {error}.") from error
+    return found or None
 
 
 def default_path() -> Path:

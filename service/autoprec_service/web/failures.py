@@ -7,7 +7,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from autoprec_service.errors import AccessError, StoreConflictError, StoreError, UnknownPageError, UnknownTokenError
+from autoprec_service.errors import (
+    AccessError,
+    ContradictionError,
+    StoreConflictError,
+    StoreError,
+    UnknownPageError,
+    UnknownTokenError,
+)
 from autoprec_service.web.problem import TITLES, Problem, problem_of, problem_response
 
 _TOLD_ERRORS = 10
@@ -51,4 +58,5 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
     """Say where a request differs from the schema, without repeating it: it may hold what no JSON can."""
     assert isinstance(error, RequestValidationError)
     found = [f"{'.'.join(str(each) for each in one['loc'])}: {one['msg']}" for one in error.errors()[:_TOLD_ERRORS]]
-    return problem_of(422, "; ".join(found).encode(errors="replace").decode())
+    contradicts = any(isinstance(one.get("ctx", {}).get("error"), ContradictionError) for one in error.errors())
+    return problem_of(409 if contradicts else 422, "; ".join(found).encode(errors="replace").decode())

@@ -11,7 +11,7 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     408: "Request took too long",
-    409: "Contradicts what is stored",
+    409: "Contradiction",
     413: "Body too large",
     422: "Request does not fit the schema",
     429: "Too many requests",

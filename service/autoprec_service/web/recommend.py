@@ -38,7 +38,7 @@ def recommend_routes(clock: Callable[[], datetime] | None = None) -> APIRouter:
 
     found = routes("advice", lifespan=recording)
 
-    @found.post("/recommend", operation_id="recommend", response_model=Advice, responses=problems(400, 404, 413))
+    @found.post("/recommend", operation_id="recommend", response_model=Advice, responses=problems(400, 404, 409, 413))
     def recommendation(*, question: Question, store: TenantStore, _: Reader, metrics: Counted) -> Response:
         """Recommend a precision: measured, else drawn from near models, else predicted, else say what to run."""
         moment = now()

@@ -9,7 +9,7 @@ from typing import Any
 
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from autoprec_dashboards.extension import dashboard
 from autoprec_service.settings import Settings
@@ -69,13 +69,15 @@ def draw_everything(page: Page) -> int:
     figures = page.locator("figure.panel")
     for number in range(figures.count()):
         figures.nth(number).scroll_into_view_if_needed()
-        page.wait_for_function("number => document.querySelectorAll('figure.panel')[number].dataset.drawn", arg=number)
+        expect(figures.nth(number)).to_have_attribute("data-drawn", "yes")
     return figures.count()
 
 
-def barriers(page: Page) -> list[str]:
-    """Return the rules of accessibility that a page breaks seriously, and where."""
-    found = Axe().run(page).response["violations"]
+def barriers(page: Page, *rules: str) -> list[str]:
+    """Return the rules of accessibility that a page breaks seriously, and where; of all rules, or of the given ones."""
+    chosen = {"runOnly": {"type": "rule", "values": [*rules]}} if rules else {}
+    options = {"resultTypes": ["violations"], **chosen}
+    found = Axe().run(page, options=options).response["violations"]
     return [
         f"{each['id']}: {each['nodes'][0]['html'][:200]} {each['nodes'][0].get('failureSummary', '')[:300]}"
         for each in found

@@ -96,3 +96,15 @@ def test_a_single_step_has_itself_as_its_interval() -> None:
     time = step_time([[0.25]])
     assert (0.25, 0.25, 0.25, 1) == (time.low_seconds, time.median_seconds, time.high_seconds, time.steps)
     assert not math.isnan(time.low_seconds)
+
+
+def test_the_distribution_goes_from_the_shortest_step_over_each_twentieth_to_the_longest() -> None:
+    seconds = [float(each) for each in range(1, 102)]
+    time = step_time([seconds[50:], seconds[:50]])
+    assert (21, 1.0, 101.0) == (len(time.quantiles_seconds), time.quantiles_seconds[0], time.quantiles_seconds[-1])
+    assert time.median_seconds == time.quantiles_seconds[10]
+    assert sorted(time.quantiles_seconds) == [*time.quantiles_seconds]
+
+
+def test_too_few_steps_for_quartiles_have_no_distribution() -> None:
+    assert () == step_time([[1.0, 2.0], [3.0, 4.0]]).quantiles_seconds

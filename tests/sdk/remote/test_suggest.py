@@ -1,6 +1,7 @@
 """`suggest()` with a service: it is asked first, told everything, and missed by nobody."""
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -77,6 +78,16 @@ def test_a_service_that_is_away_costs_a_warning_and_no_answer(
     done = autoprec_command(*question, AUTOPREC_URL="http://127.0.0.1:9", **place("first"))
     assert (0, told["trials"]) == (done.code, json.loads(done.out)["trials"])
     assert done.err.startswith("Warning: The service at http://127.0.0.1:9 was asked once and did not answer")
+
+
+def test_a_service_that_hangs_is_not_waited_for(
+    told: Any, autoprec_command: Command, question: tuple[str, ...], place: Place
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        done = autoprec_command(*question, AUTOPREC_URL=url, **place("first"))
+    assert (0, told["trials"]) == (done.code, json.loads(done.out)["trials"])
+    assert "did not answer" in done.err
 
 
 def test_what_was_measured_before_a_service_was_named_is_reported_when_it_is_asked_for(

@@ -97,3 +97,9 @@ def test_the_narrowest_index_is_chosen(store: SqlStore, connection: Connection) 
     }
     found = {question: plans(store, connection, QUESTIONS[question])[-1] for question in wanted}
     assert {} == {question: found[question] for question, index in wanted.items() if index not in found[question]}
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_the_outcomes_of_a_study_are_found_by_its_id(store: SqlStore, connection: Connection) -> None:
+    (plan,) = plans(store, connection, lambda asked: asked.outcomes(study_id="study-7"))
+    assert "(tenant=? AND study_id=?)" in plan

@@ -80,7 +80,8 @@ def test_postgresql_shows_rows_to_their_tenant_alone(
     store.add_trials([make_trial()])
     for name, table in Base.metadata.tables.items():
         assert 0 == as_tenant(connection, tenant).scalar(select(func.count()).select_from(table)), name
-        assert 0 == as_tenant(connection, tenant).execute(delete(table)).rowcount
+        if name != "audit":  # from which nobody deletes
+            assert 0 == as_tenant(connection, tenant).execute(delete(table)).rowcount
     assert 1 == as_tenant(connection, "default").scalar(text("SELECT count(*) FROM trials"))
 
 

@@ -57,3 +57,14 @@ def test_one_trial_is_found_by_its_id(client: TestClient, store: Store) -> None:
 def test_a_closed_store_is_a_problem_of_the_service(client: TestClient, app: FastAPI) -> None:
     app.state.store.close()
     assert 503 == client.get("/trials").status_code
+
+
+def test_a_precision_that_is_not_installed_here_is_taken_as_it_was_recorded(client: TestClient) -> None:
+    foreign = {"precision": "float8-of-a-plugin"}
+    study = make_study().model_dump(mode="json", round_trip=True) | {"candidates": [{"precision": "32-true"}, foreign]}
+    trial = make_trial(id="t").model_dump(mode="json", round_trip=True) | {"candidate": foreign}
+    assert {"stored": 1, "known": 0} == client.post("/studies", json=[study]).json()
+    assert {"stored": 1, "known": 0} == client.post("/trials", json=[trial]).json()
+    assert "float8-of-a-plugin" == client.get("/trials/t").json()["candidate"]["precision"]
+    found = client.get("/studies/study-a").json()["candidates"]
+    assert ["32-true", "float8-of-a-plugin"] == [each["precision"] for each in found]

@@ -35,6 +35,13 @@ def connect(service: ServiceProcess) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS)
 
 
+def begun(service: ServiceProcess) -> socket.socket:
+    """Return a connection with a request that will not be finished."""
+    connection = connect(service)
+    connection.sendall(b"GET /trials HTTP/1.1\r\n")
+    return connection
+
+
 def everything(connection: socket.socket) -> bytes:
     """Return what comes until the other end closes, however rudely."""
     told = b""
@@ -108,9 +115,7 @@ def test_a_client_that_reads_nothing_is_cut_off(service: ServiceProcess) -> None
 def test_thousands_of_open_connections_leave_room_for_others(service: ServiceProcess) -> None:
     before = memory(service)
     with ExitStack() as opened:
-        crowd = [opened.enter_context(closing(connect(service))) for _ in range(MANY)]
-        for each in crowd:
-            each.sendall(b"GET /trials HTTP/1.1\r\n")
+        crowd = [opened.enter_context(closing(begun(service))) for _ in range(MANY)]
         assert is_served(service)
         assert memory(service) - before < 150 * MEGABYTE
         assert {True} == {b" 408 " in everything(each) for each in crowd}
@@ -185,7 +190,9 @@ def change(**fields: Any) -> str:
         change(id="a\0b"),
         change(reason="\ud800"),
         change(id=["list"]),
-        change(candidate={"precision": "no such precision"}),
+        change(candidate={"precision": ""}),
+        change(candidate={"precision": "x" * 129}),
+        change(candidate={}),
         change(candidate={"precision": "32-true", "strategy": "' OR 1=1 --"}),
         "[]",
         "null",
