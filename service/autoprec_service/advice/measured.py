@@ -21,7 +21,8 @@ from autoprec_service.store import Store
 
 _LOOKED_AT = 32
 """Studies that are looked at for one that is not stale."""
-_KEPT = 8192
+_KEPT = 1024
+"""Answers that are kept. Making one takes half a millisecond; sweeping many thousands would hold everybody up."""
 _STALE: Final = 0.6
 """What is left of the confidence of an answer from other software."""
 DEFAULT_TOLERANCE: dict[Mode, float] = {"train": 0.05, "inference": 0.02}

@@ -8,7 +8,7 @@ from autoprec_service.errors import StoreConflictError
 from autoprec_service.run import Run
 from autoprec_service.store.changes import note_changes
 from autoprec_service.store.documents import document_of, read, say_the_same
-from autoprec_service.store.scope import Scope, chunks
+from autoprec_service.store.scope import Scope
 from autoprec_service.store.tables import AskedRow, DescriptionRow, ModelRow, RunRow
 
 
@@ -62,10 +62,8 @@ def save_run(scope: Scope, run: Run) -> None:
 def add_recommendations(scope: Scope, asked: Iterable[AskedRecommendation]) -> int:
     """Add recommendations that were asked for, and return how many of them were new."""
     given = {each.id: each for each in asked}
-    known: dict[str, str] = {}
-    for chunk in chunks(given):
-        found = scope.select(AskedRow, AskedRow.id, AskedRow.document).where(AskedRow.id.in_(chunk))
-        known |= {row.id: row.document for row in scope.rows(found)}
+    found = scope.select(AskedRow, AskedRow.id, AskedRow.document).where(scope.among(AskedRow.id, given))
+    known = {row.id: row.document for row in scope.rows(found)}
     for id_, document in known.items():
         if not say_the_same(document, document_of(given[id_])):
             raise StoreConflictError(

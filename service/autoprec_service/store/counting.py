@@ -1,6 +1,6 @@
 """How much there is of each model and hardware: counted as it arrives, so that nobody counts a million rows."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, case, func
@@ -10,7 +10,7 @@ from autoprec_runner.study import Study
 from autoprec_runner.trial import Trial
 from autoprec_service.fleet import Node
 from autoprec_service.outcome import in_utc
-from autoprec_service.store.scope import Scope, chunks
+from autoprec_service.store.scope import Scope
 from autoprec_service.store.tables import HardwareRow, ModelRow, NodeRow, PairRow, TrialRow
 
 Pair = tuple[str, str]
@@ -103,13 +103,10 @@ def _count(scope: Scope, counted: str, pairs: Counter[Pair], names: dict[str, st
 
 def _new_pairs(scope: Scope, pairs: Iterable[Pair]) -> set[Pair]:
     """Store which models were measured on which hardware, and return what is new of it."""
-    asked: dict[str, set[str]] = defaultdict(set)
-    for model, key in pairs:
-        asked[model].add(key)
-    fresh = set(pairs)
     columns = PairRow.model_fingerprint, PairRow.hardware_key
-    for chunk in chunks(asked):
-        fresh -= {tuple(row) for row in scope.rows(scope.select(PairRow, *columns).where(columns[0].in_(chunk)))}
+    theirs = scope.among(PairRow.model_fingerprint, {model for model, _ in pairs})
+    known = scope.rows(scope.select(PairRow, *columns).where(theirs))
+    fresh = set(pairs) - {(row.model_fingerprint, row.hardware_key) for row in known}
     scope.insert(PairRow, [{"model_fingerprint": model, "hardware_key": key} for model, key in fresh])
     return fresh
 

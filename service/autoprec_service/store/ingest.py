@@ -16,7 +16,7 @@ from autoprec_service.store.rows import (
     study_row,
     trial_row,
 )
-from autoprec_service.store.scope import Scope, chunks
+from autoprec_service.store.scope import Scope
 from autoprec_service.store.tables import RecordRow, StudyRow, TrialRow
 
 
@@ -52,18 +52,12 @@ def add_trials(scope: Scope, trials: Iterable[Trial]) -> int:
 
 def _documents(scope: Scope, table: type[RecordRow], ids: Iterable[str]) -> dict[str, str]:
     """Return the stored documents among `ids`, by id."""
-    found: dict[str, str] = {}
-    for chunk in chunks(ids):
-        rows = scope.rows(scope.select(table, table.id, table.document).where(table.id.in_(chunk)))
-        found.update((row.id, row.document) for row in rows)
-    return found
+    rows = scope.rows(scope.select(table, table.id, table.document).where(scope.among(table.id, ids)))
+    return {row.id: row.document for row in rows}
 
 
 def _known_studies(scope: Scope, ids: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for chunk in chunks(ids):
-        found.update(scope.scalars(scope.select(StudyRow, StudyRow.id).where(StudyRow.id.in_(chunk))))
-    return found
+    return set(scope.scalars(scope.select(StudyRow, StudyRow.id).where(scope.among(StudyRow.id, ids))))
 
 
 def _without_known(given: Sequence[tuple[Trial, Row]], known: dict[str, str]) -> tuple[list[Trial], list[Row]]:

@@ -9,7 +9,7 @@ from autoprec_service.store.changes import note_changes
 from autoprec_service.store.contract import ReportKind
 from autoprec_service.store.counting import know_node
 from autoprec_service.store.documents import document_of, read
-from autoprec_service.store.scope import Scope, chunks
+from autoprec_service.store.scope import Scope
 from autoprec_service.store.tables import NodeRow, ReportRow
 
 
@@ -68,11 +68,8 @@ def find_reports(
 
 def _without_known(scope: Scope, name: str, arrivals: Sequence[Arrival]) -> list[Arrival]:
     """Return the reports that are not stored, once each."""
-    known: set[str] = set()
-    ids = [each.report.id for each in arrivals]
-    for chunk in chunks(ids):
-        mine = scope.select(ReportRow, ReportRow.id).where(ReportRow.node == name, ReportRow.id.in_(chunk))
-        known |= set(scope.scalars(mine))
+    given = scope.among(ReportRow.id, (each.report.id for each in arrivals))
+    known = set(scope.scalars(scope.select(ReportRow, ReportRow.id).where(ReportRow.node == name, given)))
     fresh = {each.report.id: each for each in reversed(arrivals) if each.report.id not in known}
     return list(reversed(fresh.values()))
 

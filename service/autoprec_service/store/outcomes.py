@@ -9,17 +9,17 @@ from autoprec_service.errors import UnknownPageError
 from autoprec_service.outcome import Outcome, outcomes_of
 from autoprec_service.store.documents import document_of, read
 from autoprec_service.store.filters import Filters, find_page
-from autoprec_service.store.scope import Scope, Values, chunks
+from autoprec_service.store.scope import Scope, Values
 from autoprec_service.store.tables import OutcomeRow, TrialRow
 
 
 def refresh_outcomes(scope: Scope, fresh: Sequence[Trial]) -> None:
     """Derive the outcomes of the studies of trials that are about to be added."""
     trials: dict[str, list[Trial]] = defaultdict(list)
-    for chunk in chunks({trial.study_id for trial in fresh}):
-        for document in scope.scalars(scope.select(TrialRow, TrialRow.document).where(TrialRow.study_id.in_(chunk))):
-            earlier = read(Trial, document)
-            trials[earlier.study_id].append(earlier)
+    theirs = scope.among(TrialRow.study_id, {trial.study_id for trial in fresh})
+    for document in scope.scalars(scope.select(TrialRow, TrialRow.document).where(theirs)):
+        earlier = read(Trial, document)
+        trials[earlier.study_id].append(earlier)
     for trial in fresh:
         trials[trial.study_id].append(trial)
     save_outcomes(scope, (outcome for each in trials.values() for outcome in outcomes_of(each)))

@@ -1,27 +1,34 @@
 """The rows of one tenant, within one transaction: the only way from a store to its tables."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     CursorResult,
     Delete,
     Row,
     ScalarResult,
     Select,
+    String,
     Update,
+    any_,
     bindparam,
     delete,
+    func,
     insert,
+    literal,
     select,
     text,
     union,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import ColumnExpressionArgument
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.dml import DMLWhereBase
@@ -63,6 +70,13 @@ class Scope:
     def select(table: Table, *columns: ColumnExpressionArgument[Any]) -> Select[Any]:
         """Return a query for columns of a table. It may be kept: its tenant is that of the scope in which it is run."""
         return select(*columns).where(table.tenant == bindparam(_WHOSE))  # type: ignore[arg-type]
+
+    def among(self, column: InstrumentedAttribute[str], values: Iterable[str]) -> ColumnElement[bool]:
+        """Return the condition that a column has one of many values. They are told as one, however many there are."""
+        told = list(values)
+        if self._connection.dialect.name == "postgresql":
+            return column == any_(literal(told, postgresql.ARRAY(String)))
+        return column.in_(select(func.json_each(json.dumps(told)).table_valued("value").c.value))
 
     def update(self, table: Table) -> Update:
         """Return a statement that changes rows of a table."""

@@ -1,5 +1,6 @@
 """The process around the application: connections, TLS, signals."""
 
+import gc
 import resource
 import signal
 import socket
@@ -43,6 +44,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say on which port."""
         await super().startup(sockets)
+        gc.freeze()  # what is there now stays: to sweep it time and again would hold up whoever asks just then
         if self._told is not None:
             self._told(self.servers[0].sockets[0].getsockname()[1])
 
