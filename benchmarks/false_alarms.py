@@ -12,7 +12,6 @@ ones were found, and the sums. Pairs share runs, so that they are no independent
 """
 
 import argparse
-import random
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent / "zoo"))
 
 from autoprec_runner.trials.evidence import Evidence
-from autoprec_runner.trials.seeding import PERTURBATION
+from autoprec_runner.trials.seeding import perturb, seed_everything
 from autoprec_runner.trials.stability import train_verdict
 from autoprec_runner.workload.factory import FactorySource
 from autoprec_runner.workload.task import resolve
@@ -65,15 +64,12 @@ def reference_of(name: str) -> str:
 
 def losses(name: str, steps: int, *, weights_seed: int | None = None, draws_seed: int = 0) -> Evidence:
     """Train in fp32 and return the losses; a `weights_seed` puts noise on the weights that training starts from."""
-    _seed(0)
+    seed_everything(0)
     task = resolve(FactorySource(reference_of(name)).load(seed=0), mode="train", seed=0)
     if weights_seed is not None:
-        generator = torch.Generator().manual_seed(weights_seed)
-        with torch.no_grad():
-            for parameter in task.model.parameters():
-                parameter.mul_(1 + PERTURBATION * torch.randn(parameter.shape, generator=generator))
+        perturb(task.model.parameters(), weights_seed)
     optimizer = task.make_optimizer(task.model)
-    _seed(draws_seed)
+    seed_everything(draws_seed)
     found = []
     before = torch.get_rng_state()
     for step in range(steps):
@@ -108,7 +104,7 @@ def measure(name: str, runs: int, steps: Sequence[int]) -> Iterator[Row]:
 
 def _varied(name: str, run: int, steps: int, *, is_random: bool) -> Iterator[Evidence]:
     """Yield what a study would take for yardsticks."""
-    yield losses(name, steps, weights_seed=100 + run)
+    yield losses(name, steps, weights_seed=99 + run)
     if is_random:
         yield losses(name, steps, draws_seed=100 + run)
 
@@ -125,11 +121,6 @@ def _faulty(evidence: Evidence, share: float) -> Evidence:
 
 def _is_unstable(evidence: Evidence, reference: Evidence, yardsticks: list[Evidence]) -> bool:
     return train_verdict(evidence, reference, yardsticks, tolerance=None).verdict == "unstable"
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    torch.manual_seed(seed)
 
 
 def main() -> None:
