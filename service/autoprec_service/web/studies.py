@@ -20,7 +20,7 @@ from autoprec_service.web.parameters import (
     routes,
 )
 from autoprec_service.web.problem import problems
-from autoprec_service.web.receipts import Stored
+from autoprec_service.web.receipts import Stored, receipt
 from autoprec_service.web.recorded import RecordedStudy
 
 Studies = Annotated[list[RecordedStudy], Body(min_length=1, max_length=LONGEST_BATCH, openapi_examples=shown([STUDY]))]
@@ -33,10 +33,7 @@ def study_routes() -> APIRouter:
     @found.post("/studies", operation_id="saveStudies", responses=problems(400, 409, 413))
     def save(studies: Studies, store: TenantStore, who: Reporter, access: Accesses) -> Stored:
         """Store studies, all or none, or replace what is stored under their ids. Sending them again does no harm."""
-        stored = store.save_studies(studies)
-        known = len(studies) - stored
-        access.audit.note(who, "report", "studies", stored=stored, known=known)
-        return Stored(stored=stored, known=known)
+        return receipt(access, who, "studies", sent=len(studies), stored=store.save_studies(studies))
 
     @found.get("/studies", operation_id="listStudies")
     def studies(

@@ -20,7 +20,7 @@ from autoprec_service.web.parameters import (
     routes,
 )
 from autoprec_service.web.problem import problems
-from autoprec_service.web.receipts import Stored
+from autoprec_service.web.receipts import Stored, receipt
 from autoprec_service.web.recorded import RecordedTrial
 
 Trials = Annotated[list[RecordedTrial], Body(min_length=1, max_length=LONGEST_BATCH, openapi_examples=shown([TRIAL]))]
@@ -33,12 +33,10 @@ def trial_routes() -> APIRouter:
     @found.post("/trials", operation_id="addTrials", responses=problems(400, 409, 413))
     def add(trials: Trials, store: TenantStore, who: Reporter, access: Accesses, metrics: Counted) -> Stored:
         """Add trials, all or none, whose studies are stored. Sending them again does no harm: each id counts once."""
-        stored = store.add_trials(trials)
-        known = len(trials) - stored
-        access.audit.note(who, "report", "trials", stored=stored, known=known)
-        if not known:
+        told = receipt(access, who, "trials", sent=len(trials), stored=store.add_trials(trials))
+        if not told.known:
             metrics.count_trials(trials)
-        return Stored(stored=stored, known=known)
+        return told
 
     @found.get("/trials", operation_id="listTrials")
     def trials(
