@@ -19,7 +19,10 @@ CUT_OFF_SECONDS = 1.0
 """How long one request may be silent, beyond the time that it was given."""
 _STARTING_SECONDS = 30.0
 """For the very first operation of a child, which on a GPU makes a context and loads libraries."""
-_SIZES = (128, 256, 512, 1024, 2048, 4096, 8192)
+_SIZES: dict[Device, tuple[int, ...]] = {"cpu": (128, 256, 512, 1024, 2048, 4096, 8192)}
+_SIZES_ELSEWHERE = (1024, 2048, 4096, 8192)
+"""Of square matrices, the smallest first; on an accelerator, smaller ones would time nothing but their start."""
+_FIRST_SIZE = 128
 _RUNG_SECONDS = 0.04
 _LONG_SECONDS: dict[Device, float] = {"cpu": 0.012}
 _LONG_ELSEWHERE = 0.002
@@ -133,7 +136,7 @@ class _Meter:
     def _climb(self, subject: Subject) -> dict[str, Any]:
         """Multiply ever larger matrices until a product takes long; the best of their rates counts."""
         best = 0.0
-        for size in _SIZES:
+        for size in _SIZES.get(self._device, _SIZES_ELSEWHERE):
             flops = 2.0 * size**3
             try:
                 answer = self._ask(subject, _RUNG_SECONDS, size=size)
@@ -163,7 +166,7 @@ class _Meter:
 
     def _started(self) -> Child:
         self._child = self._start()
-        first = {"operation": "launch", "dtype": "float32", "matmul_precision": "highest", "size": _SIZES[0]}
+        first = {"operation": "launch", "dtype": "float32", "matmul_precision": "highest", "size": _FIRST_SIZE}
         self._child.ask({**first, "max_seconds": 0.0}, timeout_seconds=_STARTING_SECONDS)
         return self._child
 

@@ -51,10 +51,14 @@ def _copy(device: torch.device, dtype: torch.dtype, touched_bytes: int) -> Calla
 
 
 def _product(device: torch.device, dtype: torch.dtype, size: int) -> Callable[[], object]:
-    """Return a square product: torch's own call for each number format."""
+    """Return a square product: torch's own call for each number format.
+
+    Of 8 bits, the second factor lies column by column, as the weights of a linear layer do and the kernels want it.
+    """
     if dtype == torch.int8:
         whole = torch.randint(-_INT8, _INT8, (size, size), dtype=dtype, device=device)
-        return lambda: torch._int_mm(whole, whole)  # noqa: SLF001 (torch has no public product of int8)
+        columns = whole.t().contiguous().t()
+        return lambda: torch._int_mm(whole, columns)  # noqa: SLF001 (torch has no public product of int8)
     numbers = torch.randn(size, size, device=device).to(dtype)
     if dtype.itemsize > 1:
         return lambda: numbers @ numbers
