@@ -117,13 +117,14 @@ def setting_of(question: Question, folder: Path) -> Setting:
         folder=os.getcwd(),  # noqa: PTH109 (a string that crosses to the child)
         temporary=str(folder),
         devices=question.devices,
+        has_accelerator=bool(question.profile.accelerators),
     )
 
 
 def candidates_of(question: Question) -> tuple[Candidate, ...]:
     """Return what a question wants tried, the reference first."""
     if question.candidates is None:
-        return default_candidates(question.profile, question.device, question.strategy)
+        return default_candidates(question.profile, question.device, question.strategy, question.objective)
     return tuple(dict.fromkeys((question.reference, *question.candidates)))
 
 

@@ -20,6 +20,7 @@ from autoprec_runner.trials.failure import TrialFailedError, failure_from_answer
 from autoprec_runner.trials.measure import is_stationary, warmup_steps
 from autoprec_runner.trials.prepared import Prepared
 from autoprec_runner.trials.slope import Sample
+from autoprec_runner.workload.tried import Tried
 
 _WORKER = "autoprec_runner.trials.worker:main"
 _QUANTIZED_LAYERS = ("autoprec_runner.precision.bitsandbytes.layers",)
@@ -51,6 +52,9 @@ class Setting:
     """Temporary folder of the trials, removed with the study."""
     devices: int = 1
     """Processes that share the step of a trial, each with a device of its own (cores, on a CPU)."""
+    has_accelerator: bool = False
+    """Whether the machine has one: what starts its runtime when imported is then left to the children, because no
+    runtime survives a fork."""
 
 
 class Enlarged(BaseModel):
@@ -74,6 +78,7 @@ class TrialSession:
         memory_limit_bytes: int,
         is_reference: bool = False,
         variation: Variation = "none",
+        tried: Tried | None = None,
     ) -> None:
         self.candidate = candidate
         self.started_at = datetime.now(UTC)
@@ -87,13 +92,14 @@ class TrialSession:
             "candidate": candidate.model_dump(),
             "is_reference": is_reference,
             "variation": variation,
+            "tried": tried and tried.model_dump(),
         }
         self._child = ChildProcess(
             server,
             _WORKER,
             arguments,
             memory_limit_bytes=memory_limit_bytes,
-            preload=_preload(candidate),
+            preload=_preload(candidate, setting),
         )
 
     @property
@@ -270,9 +276,11 @@ def _same(one: float, other: float) -> bool:
     return one == other or (math.isnan(one) and math.isnan(other))
 
 
-def _preload(candidate: Candidate) -> tuple[str, ...]:
+def _preload(candidate: Candidate, setting: Setting) -> tuple[str, ...]:
     if candidate.strategy == "xla":
         return _PRELOAD_XLA
+    if setting.has_accelerator:  # the compiler and bitsandbytes ask every GPU for its capability when imported
+        return ()
     if candidate.compile:
         return _PRELOAD_COMPILER
     return _QUANTIZED_LAYERS if candidate.precision in BITSANDBYTES else ()
