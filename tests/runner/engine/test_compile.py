@@ -35,8 +35,8 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 def test_a_compiled_forward_gives_what_it_gives_as_it_is_and_compiles_once() -> None:
     x = torch.randn(3, 8)
-    plain = Engine("bf16-mixed").setup(network())
-    engine = Engine("bf16-mixed", compile=True)
+    plain = Engine("bf16-mixed", accelerator="cpu").setup(network())
+    engine = Engine("bf16-mixed", accelerator="cpu", compile=True)
     compiled = engine.setup(network())
     assert 0 == engine.compilations
     assert isinstance(compiled, nn.Sequential)
@@ -48,7 +48,7 @@ def test_a_compiled_forward_gives_what_it_gives_as_it_is_and_compiles_once() -> 
 
 
 def test_a_compiled_model_trains() -> None:
-    engine = Engine("32-true", compile=True)
+    engine = Engine("32-true", accelerator="cpu", compile=True)
     model = network()
     set_up, optimizer = engine.setup(model, torch.optim.SGD(model.parameters(), lr=0.1))
     losses = []
@@ -62,7 +62,7 @@ def test_a_compiled_model_trains() -> None:
 
 
 def test_copies_and_pickles_are_compiled_for_themselves() -> None:
-    model = Engine("32-true", compile=True).setup(network())
+    model = Engine("32-true", accelerator="cpu", compile=True).setup(network())
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):  # noqa: S301 (written here)
         with torch.no_grad():
             other[2].bias += 1
