@@ -177,6 +177,19 @@ def judge_for(bench: Bench, reference: Contender, pace: Pace, challenger: Conten
     return TrainJudge(bench, reference, pace, challenger)
 
 
+def seconds_to_judge(bench: Bench, pace: Pace) -> float:
+    """Return about how long it takes to judge two contenders as fast as the best beside the reference."""
+    assert pace.reference is not None, "nothing is judged without a reference"
+    evidence = pace.reference.session.evidence
+    both = evidence.typical_seconds + 2 * pace.step_seconds
+    if bench.records().prepared.mode == "inference":
+        return MAX_BATCHES * both
+    yardsticks = 2 if evidence.is_random else 1
+    setting_up = pace.prepare_seconds + (evidence.first_step_seconds or 0.0)
+    steps = EARLY_STEPS * (both + yardsticks * evidence.typical_seconds)
+    return yardsticks * setting_up + _WATCHED_COST * steps
+
+
 def _reach(bench: Bench, session: TrialSession, steps: int, share: float = 1.0) -> None:
     """Run watched steps up to `steps` in all, at least one: a late overflow must not go unseen.
 

@@ -6,8 +6,9 @@ from autoprec_probe.candidate import Candidate
 from autoprec_probe.support import Support
 from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
+from autoprec_runner.search.judges import seconds_to_judge
 from autoprec_runner.search.keep import kept_variant, variants_of
-from autoprec_runner.search.race import contenders, race
+from autoprec_runner.search.race import contenders, race, seconds_to_race
 from autoprec_runner.search.resolution import beyond_fp32
 from autoprec_runner.search.screen import Unfit, judged, unfit
 from autoprec_runner.search.sprint import Pace, recording, sprint, sprint_prepared
@@ -17,7 +18,9 @@ from autoprec_runner.trials.failure import TrialFailedError
 from autoprec_runner.trials.session import TrialSession
 
 SPRINT_ENDS_AT = 0.5
-"""Share of the budget after which no candidate is begun: those that have sprinted are to be raced and verified."""
+"""Share of the budget after which no candidate is begun unless race and verification are short: they come next."""
+_RESERVE = 1.5
+"""So many times what race and verification take by estimate is left to them."""
 _BEYOND_FP32 = "64-true"
 _NO_REFERENCE = "the fp32 reference failed, so that nothing could be compared with it"
 
@@ -107,7 +110,7 @@ class Phases:
         for support in runnable:
             if support.candidate == bench.question.reference:
                 continue
-            if not bench.budget.left_until(SPRINT_ENDS_AT):
+            if not self._may_begin():
                 break
             contender = Contender(support=support, session=bench.start(support.candidate))
             if support.candidate.emulate:
@@ -116,6 +119,15 @@ class Phases:
                 field, slower = self._keep([*field, fit], reference)
                 others += slower
         return field, others
+
+    def _may_begin(self) -> bool:
+        """Return whether there is time for one more candidate: enough is left to race and to verify."""
+        bench, pace = self._bench, self._pace
+        if bench.budget.left_until(SPRINT_ENDS_AT):
+            return True
+        if pace.reference is None:
+            return False
+        return bench.budget.remaining > _RESERVE * (seconds_to_race(pace) + seconds_to_judge(bench, pace))
 
     def _compiled(
         self, field: Sequence[Contender], reference: Contender | None
@@ -143,7 +155,7 @@ class Phases:
             bench.record(
                 bench.records().refused(support, status="unsupported", reason=support.reason, remedy=support.remedy),
             )
-        elif not bench.budget.left_until(SPRINT_ENDS_AT):
+        elif not self._may_begin():
             reason = f"Not tried: too little of the budget of {bench.question.budget_seconds:g} s was left to compile."
             remedy = "Give the study a larger budget."
             bench.record(bench.records().refused(support, status="timeout", reason=reason, remedy=remedy))
@@ -156,8 +168,8 @@ class Phases:
         bench, pace = self._bench, self._pace
         if sprint(bench, contender, pace) or self._second_chance(contender):
             return contender
-        while bench.budget.left_until(SPRINT_ENDS_AT):
-            variant = kept_variant(bench, contender, pace.reference_evidence)
+        while self._may_begin():
+            variant = kept_variant(bench, contender, pace)
             if variant is None or sprint(bench, variant, pace):
                 return variant
             contender = variant
@@ -171,7 +183,7 @@ class Phases:
         bench = self._bench
         if contender.support.level != "native" or bench.trials[-1].status != "timeout":
             return False
-        if not bench.budget.left_until(SPRINT_ENDS_AT):
+        if not self._may_begin():
             return False
         contender.session = bench.start(contender.candidate)
         return sprint(bench, contender, self._pace)

@@ -12,7 +12,7 @@ from autoprec_runner.search.sprint import MAX_STEPS, Pace, recording, set_up
 from autoprec_runner.search.watch import Watch
 from autoprec_runner.trial import Objective
 from autoprec_runner.trials.evidence import Evidence
-from autoprec_runner.trials.measure import separated, step_time
+from autoprec_runner.trials.measure import equal, separated, step_time
 from autoprec_runner.trials.session import TrialSession
 
 WITHIN = 1.15
@@ -20,8 +20,9 @@ WITHIN = 1.15
 MOST_CONTENDERS = 4
 FEWEST_ROUNDS = 5
 MOST_ROUNDS = 40
-RACE_ENDS_AT = 0.55
-"""Share of the budget after which the race must be over: verification comes next."""
+RACE_ENDS_AT, RACE_SHARE = 0.55, 0.4
+"""The race is over at this share of the budget, or when it took this share of what was left of it, if that is later:
+verification comes next."""
 _ROUND_SECONDS = 0.25
 _COLD_STEPS = 1
 _FEWEST_WARM_STEPS = 3
@@ -60,6 +61,7 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
     """
     crowded = bench.is_crowded(field)
     running = list(field)
+    ends_at = bench.budget.elapsed + max(bench.budget.left_until(RACE_ENDS_AT), RACE_SHARE * bench.budget.remaining)
     watch = Watch(reader=bench.reader, device=bench.question.device, devices=bench.question.devices)
     for contender in field:
         contender.session.evidence.rounds = []
@@ -73,7 +75,7 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
         watch.look(own_processes=bench.processes)
         running = _still_in_it(running)
         decided = len(running) < 2 and _rounds_run(field) >= FEWEST_ROUNDS  # noqa: PLR2004 (a race takes two)
-        if decided or not running or not bench.budget.left_until(RACE_ENDS_AT):
+        if decided or not running or bench.budget.elapsed > ends_at:
             break
     bench.recorder = bench.records().under(watch.conditions())
     if bench.question.batch_size == "max":
@@ -82,6 +84,11 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
     for contender in field:
         bench.record(bench.records().measured(contender, "race"))
     return list(field)
+
+
+def seconds_to_race(pace: Pace) -> float:
+    """Return about how long the shortest race takes, with as many contenders as there may be and the reference."""
+    return FEWEST_ROUNDS * (MOST_CONTENDERS + 1) * max(_ROUND_SECONDS, pace.step_seconds)
 
 
 def awaken(bench: Bench, contender: Contender, pace: Pace) -> TrialSession:
@@ -129,21 +136,26 @@ def _may_split(bench: Bench, contender: Contender) -> bool:
 
 
 def _still_in_it(running: Sequence[Contender]) -> list[Contender]:
-    """Return the contenders that are not yet clearly slower than the fastest of them.
+    """Return the contenders of whom more rounds may tell something: neither clearly slower than the fastest, nor equal.
 
     Clearly: by the ratio within rounds, which a drift of the machine leaves alone, and by the intervals that go into
-    their trials, which the policy will compare. A drift that widens those is worth more rounds.
+    their trials, which the policy will compare. A drift that widens those is worth more rounds. Equals are within 2 %
+    of the fastest for sure.
     """
     if _rounds_run(running) < FEWEST_ROUNDS:
         return list(running)
-    times = {id(each): step_time(each.session.evidence.rounds) for each in running}
-    best = min(running, key=lambda each: times[id(each)].median_seconds)
+    best = min(running, key=lambda each: step_time(each.session.evidence.rounds).median_seconds)
     return [
         each
         for each in running
-        if times[id(each)].low_seconds <= times[id(best)].high_seconds
-        or not separated(each.session.evidence.rounds, best.session.evidence.rounds)
+        if each is best or not _is_settled(each.session.evidence.rounds, best.session.evidence.rounds)
     ]
+
+
+def _is_settled(rounds: Sequence[Sequence[float]], best: Sequence[Sequence[float]]) -> bool:
+    """Return whether it is clear that a contender is slower than the best, or that it is as fast."""
+    is_apart = step_time(rounds).low_seconds > step_time(best).high_seconds
+    return (is_apart and separated(rounds, best)) or equal(rounds, best)
 
 
 def _rounds_run(field: Sequence[Contender]) -> int:

@@ -7,13 +7,18 @@ from autoprec_probe.candidate import Device, Strategy
 from autoprec_probe.precision import BITSANDBYTES, BUILT_IN
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.search.compilers import compilable
+from autoprec_runner.trial import Objective
 from autoprec_runner.trials.prepared import Prepared
 
 _LAST = ("64-true",)
 """Tried after all others: it is wanted only where fp32 itself is not good enough."""
+_SMALLEST = ("bnb-int8", "bf16-true", "bnb-nf4-dq", "bnb-nf4", "16-true", "bnb-fp4-dq", "bnb-fp4")
+"""Whose weights take least among those that stay within the tolerance; four bits seldom do."""
 
 
-def default_candidates(profile: HardwareProfile, device: Device, strategy: Strategy) -> tuple[Candidate, ...]:
+def default_candidates(
+    profile: HardwareProfile, device: Device, strategy: Strategy, objective: Objective = "throughput"
+) -> tuple[Candidate, ...]:
     """Return everything that makes sense to try on a device, the reference first, then the most promising."""
     reference = Candidate(precision="32-true", strategy=strategy)
     options = [
@@ -21,19 +26,22 @@ def default_candidates(profile: HardwareProfile, device: Device, strategy: Strat
         for each in matmul_options(profile, device, strategy)
     ]
     others = [Candidate(precision=each, strategy=strategy) for each in known_precisions() if each != "32-true"]
-    return (reference, *in_trial_order([*options, *others], profile, device))
+    return (reference, *in_trial_order([*options, *others], profile, device, objective))
 
 
 def in_trial_order(
     candidates: list[Candidate],
     profile: HardwareProfile,
     device: Device,
+    objective: Objective = "throughput",
 ) -> tuple[Candidate, ...]:
     """Order candidates so that the likely best come early: native before emulated, quantized late, double last."""
 
-    def promise(candidate: Candidate) -> tuple[bool, bool, bool]:
+    def promise(candidate: Candidate) -> tuple[bool, bool, int, bool]:
         emulated = judged(candidate, profile, device).level != "native"
-        return candidate.precision in _LAST, emulated, candidate.precision in BITSANDBYTES
+        precision, order = candidate.precision, _SMALLEST if objective == "memory" else ()
+        place = order.index(precision) if precision in order else len(order)
+        return precision in _LAST, emulated, place, precision in BITSANDBYTES
 
     return tuple(sorted(candidates, key=promise))
 

@@ -30,10 +30,13 @@ _FIRST_STEP_SHARE = 0.03
 _PREPARATION_FACTOR, _LEAST_PREPARATION_SECONDS = 4.0, 5.0
 """Setting a candidate up may take so many times what the reference took, and at least so long."""
 MAX_STEPS = 1000
+_MOST_WARM_STEPS = 300
+"""Very short steps are as many after a moment as tell whether they are steady."""
 FEWEST_TIMED_STEPS = 3
 _SECONDS_SHARE, _LEAST_SECONDS, _MOST_SECONDS = 0.02, 0.2, 2.0
 _WARM_UPS = 4
-_HOPELESS = 2.0
+HOPELESS = 2.0
+"""A candidate so many times slower than the best is not worth more steps."""
 
 
 @dataclass(kw_only=True)
@@ -177,8 +180,10 @@ def _run_steps(bench: Bench, session: TrialSession, pace: Pace) -> None:
             return
         limit = pace.limit(session.evidence.first_step_seconds) if not session.candidate.emulate else first_limit
         with _cut_off(pace, limit, "next"):
-            session.warm_up(max_steps=MAX_STEPS, max_seconds=seconds, timeout_seconds=bench.within(seconds + limit))
-        hopeless = session.evidence.typical_seconds > _HOPELESS * pace.step_seconds
+            session.warm_up(
+                max_steps=_MOST_WARM_STEPS, max_seconds=seconds, timeout_seconds=bench.within(seconds + limit)
+            )
+        hopeless = session.evidence.typical_seconds > HOPELESS * pace.step_seconds
         enough = len(session.evidence.rounds[-1]) >= FEWEST_TIMED_STEPS
         if (enough and (session.is_warm or hopeless)) or bench.budget.elapsed > ends_at:
             return

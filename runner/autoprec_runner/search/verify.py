@@ -34,7 +34,7 @@ def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace:
         if _passes(bench, contender, partial(judge.contender, contender), pace):
             stable.add(contender.candidate)
             continue
-        variant = kept_variant(bench, contender, pace.reference_evidence)
+        variant = kept_variant(bench, contender, pace)
         if variant and sprint(bench, variant, pace):
             by_candidate[variant.candidate] = variant
     for contender in field:

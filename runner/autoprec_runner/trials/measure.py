@@ -1,5 +1,6 @@
 """From raw step times to a figure with its interval (free of torch)."""
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -11,6 +12,8 @@ from autoprec_runner.trial import StepTime
 BATCH_STEPS = 5
 RESAMPLES = 400
 CONFIDENCE = 0.95
+EQUAL = 1.02
+"""Figures that differ by a factor below this count as equal."""
 TWENTIETHS = 20
 _FEWEST_QUARTERED = 5
 _SHORTEST_SERIES = 4
@@ -70,14 +73,28 @@ def separated(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]
 
     Rounds are paired, so that a drift of the machine, which hits neighbours in time alike, cancels out.
     """
+    low, high = _paired_ratio(first, second)
+    return low > 1 or high < 1
+
+
+def equal(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> bool:
+    """Return whether two contenders of the same race are equally fast: their paired ratio is within 2 % of 1 for sure.
+
+    Systematic differences of that size come from where data happens to lie in memory, and mean nothing.
+    """
+    low, high = _paired_ratio(first, second)
+    return low >= 1 / EQUAL and high <= EQUAL
+
+
+def _paired_ratio(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Return the interval of the median of the ratios within rounds; the widest where there are too few rounds."""
     pairs = list(zip(first, second, strict=False))
     ratios = np.array([np.median(ours) / np.median(theirs) for ours, theirs in pairs])
     if len(ratios) < _SHORTEST_SERIES:
-        return False
-    drawn = ratios[draws(len(ratios))]
+        return 0.0, math.inf
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(np.median(drawn, axis=1), [tail, 1 - tail])
-    return bool(low > 1 or high < 1)
+    low, high = np.quantile(np.median(ratios[draws(len(ratios))], axis=1), [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def _quantiles(pooled: NDArray[np.float64]) -> tuple[float, ...]:

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autoprec_runner.doctor.traits import WorkloadTraits
 from autoprec_runner.trial import Mode
+from autoprec_runner.workload.tried import Tried
 
 
 class Prepared(BaseModel):
@@ -32,3 +33,5 @@ class Prepared(BaseModel):
     """Whether most weights of its Linear layers are frozen while something else is trained, as with adapters."""
     traits: WorkloadTraits | None = None
     """What the doctor asks for; None where the workload died before it could be described."""
+    tried: Tried | None = None
+    """What later children of the same workload need not find out again."""

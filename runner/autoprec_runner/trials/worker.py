@@ -35,6 +35,7 @@ from autoprec_runner.workload import factory, pickled  # noqa: F401 (makes their
 from autoprec_runner.workload.enlarge import enlarged
 from autoprec_runner.workload.source import WorkloadSource
 from autoprec_runner.workload.task import resolve
+from autoprec_runner.workload.tried import Tried
 
 if TYPE_CHECKING:
     from autoprec_runner.trial import EffectiveDtypes
@@ -102,7 +103,8 @@ class Worker:
             limit_memory(arguments["memory_limit_bytes"])
         seed_everything(arguments["seed"])
         workload = WorkloadSource.from_json(arguments["source"]).load(seed=arguments["seed"])
-        self._task = task = resolve(workload, mode=self._mode, seed=arguments["seed"])
+        tried = Tried.model_validate(arguments["tried"]) if arguments["tried"] else None
+        self._task = task = resolve(workload, mode=self._mode, seed=arguments["seed"], tried=tried)
         self._mode = task.mode
         parameters = sum(parameter.numel() for parameter in task.model.parameters())
         frozen_base = _has_frozen_base(task.model)
@@ -126,6 +128,7 @@ class Worker:
             "frozen_base": frozen_base,
             "fetch_seconds": task.fetch_seconds,
             "traits": traits.model_dump(),
+            "tried": task.tried and task.tried.model_dump(),
             "batches": len(self._batches),
         }
 

@@ -21,6 +21,7 @@ from autoprec_runner.workload.optimizers import OptimizerRecipe, default_optimiz
 from autoprec_runner.workload.seeding import seeded
 from autoprec_runner.workload.steps import Step, inference_step, own_training_step, training_step
 from autoprec_runner.workload.tensors import describe
+from autoprec_runner.workload.tried import Tried
 from autoprec_runner.workload.workload import Workload
 
 
@@ -47,6 +48,7 @@ class Task:
         name: What to call it in tables.
         description: One line about model, batch, mode and optimizer.
         assumptions: A sentence for everything that was inferred or changed.
+        tried: What was found out by running the model, for other processes.
     """
 
     model: nn.Module
@@ -67,9 +69,10 @@ class Task:
     name: str
     description: str
     assumptions: tuple[str, ...] = ()
+    tried: Tried | None = None
 
 
-def resolve(workload: Workload, *, mode: Mode | None = None, seed: int = 0) -> Task:
+def resolve(workload: Workload, *, mode: Mode | None = None, seed: int = 0, tried: Tried | None = None) -> Task:
     """Return the task of a workload; the same one for the same workload and seed, in every process.
 
     The model is changed only so far as every candidate needs it: weights of another floating dtype become float32, and
@@ -79,6 +82,7 @@ def resolve(workload: Workload, *, mode: Mode | None = None, seed: int = 0) -> T
         workload: What the user gave.
         mode: "train" or "inference"; None for the workload's own, else "train".
         seed: For inferred inputs, for targets, and for the order of a shuffling DataLoader.
+        tried: What another process found out about the same workload by running its model; None to run it here.
 
     Raises:
         WorkloadError: The parts do not make a step; the message says which does not fit and what would.
@@ -95,7 +99,7 @@ def resolve(workload: Workload, *, mode: Mode | None = None, seed: int = 0) -> T
         to_float32(model)
         _set_training(model, mode)
         data = _data(workload, adapter, mode, given, seed)
-        step = _step(workload, adapter, data, mode, seed)
+        step = _step(workload, adapter, data, mode, seed=seed, tried=tried)
         optimizer = _optimizer(workload, adapter, mode)
     return _task(
         workload,
@@ -135,13 +139,13 @@ def _data(workload: Workload, adapter: Adapter, mode: Mode, given: torch.dtype, 
     return completed(data, workload.model, adapter=adapter, mode="train" if needs_labels else "inference")
 
 
-def _step(workload: Workload, adapter: Adapter, data: Data, mode: Mode, seed: int) -> Step:
+def _step(workload: Workload, adapter: Adapter, data: Data, mode: Mode, *, seed: int, tried: Tried | None) -> Step:
     if mode == "inference":
-        return inference_step(workload.model, data)
+        return inference_step(workload.model, data, tried)
     own = adapter.own_step(workload.model) if workload.loss is None else None
     if own is not None:
-        return own_training_step(workload.model, data, own)
-    return training_step(workload.model, data, workload.loss, seed=seed)
+        return own_training_step(workload.model, data, own, tried)
+    return training_step(workload.model, data, workload.loss, seed=seed, tried=tried)
 
 
 def _optimizer(workload: Workload, adapter: Adapter, mode: Mode) -> OptimizerRecipe | None:
@@ -186,6 +190,7 @@ def _task(
         name=name,
         description=_description(workload.model, name, data, mode, optimizer),
         assumptions=_assumptions(given, data, step, optimizer),
+        tried=step.tried,
     )
 
 

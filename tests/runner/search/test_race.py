@@ -56,8 +56,14 @@ def test_who_is_clearly_slower_is_out() -> None:
     assert [best] == _still_in_it([slow, best])
 
 
-def test_equals_stay_in() -> None:
+def test_who_is_as_fast_for_sure_is_out_because_more_rounds_would_tell_nothing() -> None:
     running = [contender(1.0), contender(1.0, seed=1)]
+    assert 1 == len(_still_in_it(running))
+
+
+def test_who_may_be_faster_or_slower_by_more_than_the_noise_stays_in() -> None:
+    unsteady = contender(1.0, drift=[1.0, 1.08, 0.94, 1.06, 0.95, 1.07, 1.0, 0.93])
+    running = [unsteady, contender(1.0, seed=1)]
     assert running == _still_in_it(running)
 
 

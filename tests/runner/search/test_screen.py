@@ -99,6 +99,12 @@ def test_quantized_candidates_come_after_the_others_that_are_native() -> None:
     assert set(BUILT_IN) <= set(order)
 
 
+def test_where_memory_counts_the_smallest_that_are_likely_to_do_come_first() -> None:
+    order = [each.precision for each in default_candidates(machine(), "cpu", "single", "memory")]
+    assert ["32-true", "bnb-int8", "bf16-true", "bnb-nf4-dq", "bnb-nf4"] == order[:5]
+    assert "64-true" == order[-1]
+
+
 def test_under_xla_16_mixed_is_not_tried_beside_bf16_mixed_which_is_the_same() -> None:
     why = {
         each: unfit(Candidate(precision=each, strategy="xla"), prepared("train")) for each in ("16-mixed", "16-true")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoprec_runner.trials.measure import is_stationary, separated, step_time, warmup_steps
+from autoprec_runner.trials.measure import equal, is_stationary, separated, step_time, warmup_steps
 
 SECONDS = st.floats(min_value=1e-6, max_value=100.0)
 
@@ -108,3 +108,17 @@ def test_the_distribution_goes_from_the_shortest_step_over_each_twentieth_to_the
 
 def test_too_few_steps_for_quartiles_have_no_distribution() -> None:
     assert () == step_time([[1.0, 2.0], [3.0, 4.0]]).quantiles_seconds
+
+
+def test_who_is_within_two_percent_for_sure_is_equal() -> None:
+    one, near, far = ([noisy(median, 20, seed=place) for place in range(8)] for median in (1.0, 1.005, 1.05))
+    assert equal(one, near)
+    assert not equal(one, far)
+
+
+def test_what_is_uncertain_is_neither_equal_nor_apart() -> None:
+    one = [noisy(1.0, 20, seed=place) for place in range(8)]
+    unsteady = [noisy(median, 20, seed=9) for median in (1.0, 1.08, 0.94, 1.06, 0.95, 1.07, 1.0, 0.93)]
+    assert not equal(one, unsteady)
+    assert not separated(one, unsteady)
+    assert not equal([[1.0]] * 3, [[1.0]] * 3)

@@ -1,5 +1,6 @@
 """Workloads made ready to run."""
 
+import json
 import random
 from typing import Any
 
@@ -14,6 +15,7 @@ from autoprec_runner.fingerprint import model_fingerprint
 from autoprec_runner.trial import Mode
 from autoprec_runner.workload import Workload
 from autoprec_runner.workload.task import Task, resolve
+from autoprec_runner.workload.tried import Tried
 
 X = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(8) % 3
@@ -227,3 +229,52 @@ def test_a_loss_cut_from_the_graph_inside_the_model_is_told_at_the_first_step() 
 
     with pytest.raises(WorkloadError, match="does not require a gradient"):
         _first_loss(resolve(Workload(model=Detached(4, 3), batch=X), mode="train"))
+
+
+class Counted(nn.Module):
+    """Counts its forward passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.calls = nn.Linear(4, 3), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        output: Tensor = self.layer(x)
+        return output
+
+
+@pytest.mark.parametrize("mode", ["train", "inference"])
+@pytest.mark.parametrize("loss", [None, nn.CrossEntropyLoss()])
+def test_what_one_process_has_tried_another_need_not_run(mode: Mode, loss: Any) -> None:
+    torch.manual_seed(0)
+    first = resolve(Workload(model=Counted(), batch=(X, Y), loss=loss), mode=mode)
+    torch.manual_seed(0)
+    model = Counted()
+    assert first.tried is not None
+    second = resolve(
+        Workload(model=model, batch=(X, Y), loss=loss),
+        mode=mode,
+        tried=Tried(**json.loads(first.tried.model_dump_json())),
+    )
+    assert 0 == model.calls
+    assert (first.key, first.assumptions, first.tried) == (second.key, second.assumptions, second.tried)
+    assert torch.equal(first.output_of(first.model, first.batches[0]), second.output_of(model, second.batches[0]))
+    if mode == "train":
+        assert torch.equal(_first_loss(first), _first_loss(second))
+
+
+def test_where_too_little_is_known_of_the_output_the_model_is_run_all_the_same() -> None:
+    workload = Workload(model=Generative(), batch=torch.arange(12).reshape(2, 6))
+    first = resolve(workload)
+    assert first.tried is not None
+    assert first.tried.shape is None
+    assert first.key == resolve(workload, tried=first.tried).key
+
+
+def test_a_lazy_layer_gets_its_weights_although_the_model_was_tried_elsewhere() -> None:
+    first = resolve(Workload(model=nn.Sequential(nn.LazyLinear(3)), batch=(X, Y)))
+    assert first.tried is not None
+    model = nn.Sequential(nn.LazyLinear(3))
+    resolve(Workload(model=model, batch=(X, Y)), tried=first.tried)
+    assert (3, 4) == model[0].weight.shape
