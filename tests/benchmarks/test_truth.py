@@ -17,7 +17,7 @@ LEARNING = {"0": [2.0, 1.0, 0.5, 0.25], "1": [2.0, 1.0, 0.5, 0.27]}
     [
         ([2.0, 1.0, 0.5, 0.26], ""),
         ([2.0, 1.0, 0.5, 0.1], ""),
-        ([2.0, 1.0, 0.5, 0.4], "its loss ends at 0.4 instead of 0.26"),
+        ([2.0, 1.0, 0.5, 0.4], "its loss ends at 0.4 instead of 0.25"),
         ([2.0, 1.9, 1.8, 1.7], "its loss ends at 1.7"),
         ([2.0, 1.0, math.nan, 0.25], "its loss is not finite from step 3 on"),
         ([0.3, 0.3, 0.26, 0.26], "of the progress"),
@@ -27,6 +27,17 @@ def test_a_run_is_ruined_beyond_what_seeds_change(losses: list[float], words: st
     found = ruin({"0": losses}, LEARNING)
     assert words in found
     assert bool(words) == bool(found)
+
+
+def test_only_runs_from_the_same_seeds_are_compared() -> None:
+    slow_seed = [2.0, 1.5, 1.2, 0.9]
+    assert "" == ruin({"0": LEARNING["0"], "2": slow_seed}, {"0": LEARNING["0"]})
+
+
+def test_chaos_that_helps_one_seed_and_harms_another_ruins_nothing() -> None:
+    truth = {"0": [2.0, 0.10], "1": [2.0, 0.06], "2": [2.0, 0.08]}
+    assert "" == ruin({"0": [2.0, 0.09], "1": [2.0, 0.14], "2": [2.0, 0.09]}, truth)
+    assert "0.26 instead of" in ruin({"0": [2.0, 0.09], "1": [2.0, 0.28], "2": [2.0, 0.09]}, truth)
 
 
 def test_fp32_is_ruined_where_fp64_learns_what_it_does_not() -> None:
