@@ -27,6 +27,8 @@ MIB = 2**20
 QUERY = "nvidia_smi_q_a100_mig.txt"
 OLD_QUERY = "nvidia_smi_q_k80_old_driver.txt"
 NEWER_QUERY = "nvidia_smi_q_newer_driver_windows.txt"
+GUEST_QUERY = "nvidia_smi_q_h200.txt"
+GUEST_XML = "nvidia_smi_qx_h200.xml"
 XML = "nvidia_smi_qx_h100_mig.xml"
 TABLE = "nvidia_smi_table_mixed.txt"
 CSV = "nvidia_smi_query_gpu.csv"
@@ -35,6 +37,8 @@ ALL = {
     QUERY: "nvidia-smi -q",
     OLD_QUERY: "nvidia-smi -q",
     NEWER_QUERY: "nvidia-smi -q",
+    GUEST_QUERY: "nvidia-smi -q",
+    GUEST_XML: "nvidia-smi -q -x",
     XML: "nvidia-smi -q -x",
     TABLE: "nvidia-smi",
     CSV: "nvidia-smi --query-gpu=... --format=csv",
@@ -83,6 +87,8 @@ def test_a_text_of_something_else_is_not_recognized(text: str) -> None:
         (OLD_QUERY, {"nvidia_driver": "375.26", "cuda_driver": None}, None),
         (NEWER_QUERY, {"nvidia_driver": "615.10", "cuda_driver": "13.4"}, "Windows"),
         (XML, {"nvidia_driver": "550.90.07", "cuda_driver": "12.4"}, None),
+        (GUEST_QUERY, {"nvidia_driver": "580.159.04", "cuda_driver": "13.0"}, None),
+        (GUEST_XML, {"nvidia_driver": "580.159.04", "cuda_driver": "13.0"}, None),
         (TABLE, {"nvidia_driver": "470.103.01", "cuda_driver": "11.4"}, None),
         (CSV, {"nvidia_driver": "570.86.15"}, None),
         (DEVICE_QUERY, {"cuda_driver": "12.2"}, None),
@@ -91,6 +97,25 @@ def test_a_text_of_something_else_is_not_recognized(text: str) -> None:
 def test_driver_and_system_are_told(name: str, software: dict[str, str | None], system: str | None) -> None:
     capture = parse(text_of(name))
     assert (software, system) == (capture.software, capture.system)
+
+
+@pytest.mark.parametrize("name", [GUEST_QUERY, GUEST_XML])
+def test_a_gpu_that_is_passed_through_to_a_virtual_machine_is_read(name: str) -> None:
+    expected = Accelerator(
+        kind="cuda",
+        index=0,
+        vendor="NVIDIA",
+        name="NVIDIA H200",
+        uuid="GPU-00000000-0000-0000-0000-000000000001",
+        architecture="hopper",
+        memory_total_bytes=143771 * MIB,
+        memory_free_bytes=143156 * MIB,
+        partitioned=False,
+        power_limit_watts=700.0,
+        pcie_generation=5,
+        pcie_width=16,
+    )
+    assert (expected,) == devices(name)
 
 
 def test_every_field_of_the_query_is_read() -> None:
