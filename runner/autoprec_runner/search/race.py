@@ -12,18 +12,19 @@ from autoprec_runner.search.sprint import MAX_STEPS, Pace, recording, set_up
 from autoprec_runner.search.watch import Watch
 from autoprec_runner.trial import Objective
 from autoprec_runner.trials.evidence import Evidence
-from autoprec_runner.trials.measure import equal, separated, step_time
+from autoprec_runner.trials.measure import equal, separated, step_time, without_drift
 from autoprec_runner.trials.session import TrialSession
 
-WITHIN = 1.15
+WITHIN = 1.25
 """Who is within this factor of the best after the sprint races."""
 MOST_CONTENDERS = 4
 FEWEST_ROUNDS = 5
-MOST_ROUNDS = 40
+MOST_ROUNDS = 60
 RACE_ENDS_AT, RACE_SHARE = 0.55, 0.4
 """The race is over at this share of the budget, or when it took this share of what was left of it, if that is later:
 verification comes next."""
-_ROUND_SECONDS = 0.25
+_ROUND_SECONDS, _LEAST_ROUND_SECONDS, _ROUND_STEPS = 0.25, 0.1, 16
+"""Rounds are so long, or where steps are short so many steps, at least so long: a drift then hits a whole round."""
 _COLD_STEPS = 1
 _FEWEST_WARM_STEPS = 3
 _SPLIT_STEPS = 5
@@ -77,6 +78,8 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
         decided = len(running) < 2 and _rounds_run(field) >= FEWEST_ROUNDS  # noqa: PLR2004 (a race takes two)
         if decided or not running or bench.budget.elapsed > ends_at:
             break
+    for contender, rounds in zip(field, without_drift([each.session.evidence.rounds for each in field]), strict=True):
+        contender.session.evidence.rounds = rounds
     bench.recorder = bench.records().under(watch.conditions())
     if bench.question.batch_size == "max":
         with suppress(BudgetOverError):  # the race has been run, and its trials are to be kept
@@ -88,7 +91,7 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
 
 def seconds_to_race(pace: Pace) -> float:
     """Return about how long the shortest race takes, with as many contenders as there may be and the reference."""
-    return FEWEST_ROUNDS * (MOST_CONTENDERS + 1) * max(_ROUND_SECONDS, pace.step_seconds)
+    return FEWEST_ROUNDS * (MOST_CONTENDERS + 1) * max(_round_seconds(pace.step_seconds), pace.step_seconds)
 
 
 def awaken(bench: Bench, contender: Contender, pace: Pace) -> TrialSession:
@@ -101,13 +104,18 @@ def awaken(bench: Bench, contender: Contender, pace: Pace) -> TrialSession:
         session.evidence.warmup = before.warmup
         session.evidence.peak_memory_bytes = before.peak_memory_bytes
         contender.session = session
-        set_up(bench, session, pace)
-        limit = max(2 * (before.first_step_seconds or 0.0), pace.first_limit())
-        session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(limit))
-        session.settle(timeout_seconds=bench.within(limit))
+        start_over(bench, session, before, pace)
         # Compiled once already, programs may come from a cache.
         session.evidence.compile_seconds = max(before.compile_seconds, session.evidence.compile_seconds)
     return contender.session
+
+
+def start_over(bench: Bench, session: TrialSession, before: Evidence, pace: Pace) -> None:
+    """Set up the session of a candidate that has run before, and make its first step."""
+    set_up(bench, session, pace)
+    limit = max(2 * (before.first_step_seconds or 0.0), pace.first_limit())
+    session.observe(steps=1, max_seconds=0.0, timeout_seconds=bench.within(limit))
+    session.settle(timeout_seconds=bench.within(limit))
 
 
 def _round(bench: Bench, contender: Contender, pace: Pace, watch: Watch) -> bool:
@@ -115,8 +123,9 @@ def _round(bench: Bench, contender: Contender, pace: Pace, watch: Watch) -> bool
         session = awaken(bench, contender, pace)
         # Twice the limit of a sprint: a contender has shown its pace, only a hang is to be caught here.
         limit = 2 * (_ROUND_SECONDS + max(pace.limit(), session.evidence.first_step_seconds or 0.0))
+        seconds = _round_seconds(session.evidence.typical_seconds)
         with watch.metering(contender):
-            session.time_round(max_steps=MAX_STEPS, max_seconds=_ROUND_SECONDS, timeout_seconds=bench.within(limit))
+            session.time_round(max_steps=MAX_STEPS, max_seconds=seconds, timeout_seconds=bench.within(limit))
         rounds = session.evidence.rounds
         if len(rounds[-1]) > _FEWEST_WARM_STEPS:
             # While the others ran, this one's data left the caches.
@@ -124,6 +133,10 @@ def _round(bench: Bench, contender: Contender, pace: Pace, watch: Watch) -> bool
         if session.evidence.parts is None and _may_split(bench, contender):
             session.split(max_steps=_SPLIT_STEPS, max_seconds=_ROUND_SECONDS, timeout_seconds=bench.within(2 * limit))
     return went.well
+
+
+def _round_seconds(step_seconds: float) -> float:
+    return min(_ROUND_SECONDS, max(_LEAST_ROUND_SECONDS, _ROUND_STEPS * step_seconds))
 
 
 def _may_split(bench: Bench, contender: Contender) -> bool:
@@ -144,18 +157,17 @@ def _still_in_it(running: Sequence[Contender]) -> list[Contender]:
     """
     if _rounds_run(running) < FEWEST_ROUNDS:
         return list(running)
-    best = min(running, key=lambda each: step_time(each.session.evidence.rounds).median_seconds)
-    return [
-        each
-        for each in running
-        if each is best or not _is_settled(each.session.evidence.rounds, best.session.evidence.rounds)
-    ]
+    raw = {id(each): each.session.evidence.rounds for each in running}
+    steady = dict(zip(raw, without_drift([*raw.values()]), strict=True))
+    times = {name: step_time(rounds) for name, rounds in steady.items()}
+    best = min(running, key=lambda each: times[id(each)].median_seconds)
 
+    def is_settled(contender: Contender) -> bool:
+        time, rounds = times[id(contender)], raw[id(contender)]
+        is_slower = time.low_seconds > times[id(best)].high_seconds and separated(rounds, raw[id(best)])
+        return is_slower or equal(rounds, raw[id(best)])
 
-def _is_settled(rounds: Sequence[Sequence[float]], best: Sequence[Sequence[float]]) -> bool:
-    """Return whether it is clear that a contender is slower than the best, or that it is as fast."""
-    is_apart = step_time(rounds).low_seconds > step_time(best).high_seconds
-    return (is_apart and separated(rounds, best)) or equal(rounds, best)
+    return [each for each in running if each is best or not is_settled(each)]
 
 
 def _rounds_run(field: Sequence[Contender]) -> int:

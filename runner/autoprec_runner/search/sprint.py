@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.quantities import duration
@@ -35,6 +36,8 @@ _MOST_WARM_STEPS = 300
 FEWEST_TIMED_STEPS = 3
 _SECONDS_SHARE, _LEAST_SECONDS, _MOST_SECONDS = 0.02, 0.2, 2.0
 _WARM_UPS = 4
+_FIRST_LOOK = 0.25
+"""Share of that time after which it is clear who is hopeless."""
 HOPELESS = 2.0
 """A candidate so many times slower than the best is not worth more steps."""
 
@@ -175,17 +178,20 @@ def _run_steps(bench: Bench, session: TrialSession, pace: Pace) -> None:
         session.settle(timeout_seconds=bench.within(first_limit))
     seconds = min(max(_SECONDS_SHARE * bench.question.budget_seconds, _LEAST_SECONDS), _MOST_SECONDS)
     ends_at = bench.budget.elapsed + _WARM_UPS * seconds
-    while True:
+    for share in chain([_FIRST_LOOK], repeat(1.0)):
         if session.evidence.first_nonfinite_step is not None:
             return
         limit = pace.limit(session.evidence.first_step_seconds) if not session.candidate.emulate else first_limit
         with _cut_off(pace, limit, "next"):
             session.warm_up(
-                max_steps=_MOST_WARM_STEPS, max_seconds=seconds, timeout_seconds=bench.within(seconds + limit)
+                max_steps=_MOST_WARM_STEPS,
+                max_seconds=share * seconds,
+                timeout_seconds=bench.within(share * seconds + limit),
             )
         hopeless = session.evidence.typical_seconds > HOPELESS * pace.step_seconds
+        done = hopeless or (session.is_warm and share == 1)
         enough = len(session.evidence.rounds[-1]) >= FEWEST_TIMED_STEPS
-        if (enough and (session.is_warm or hopeless)) or bench.budget.elapsed > ends_at:
+        if (enough and done) or bench.budget.elapsed > ends_at:
             return
 
 

@@ -7,11 +7,16 @@ from autoprec_probe.candidate import Candidate
 from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.diagnose import first_bad_module
-from autoprec_runner.search.judges import judge_for
+from autoprec_runner.search.judges import judge_for, seconds_to_judge
 from autoprec_runner.search.keep import kept_variant
+from autoprec_runner.search.race import race, seconds_to_race, start_over
 from autoprec_runner.search.sprint import Pace, recording, sprint
 from autoprec_runner.trial import Stability
+from autoprec_runner.trials.failure import TrialFailedError
 from autoprec_runner.trials.stability import unstable_already
+
+_RESERVE = 1.5
+"""So many times what it takes by estimate must be left for one more race and the verdict after it."""
 
 
 def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace: Pace) -> None:
@@ -26,10 +31,16 @@ def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace:
     """
     by_candidate = {each.candidate: each for each in field}
     stable: set[Candidate] = set()
+    late: list[Contender] = []
     judge = judge_for(bench, reference, pace, _best(bench, by_candidate, reference))
     if not _passes(bench, reference, judge.reference, pace):
         return
     while contender := _best(bench, by_candidate, reference, stable):
+        if contender not in late and _may_race(bench, contender, pace):
+            late.append(contender)
+            if not _races(bench, contender, reference, pace):
+                del by_candidate[contender.candidate]
+            continue
         del by_candidate[contender.candidate]
         if _passes(bench, contender, partial(judge.contender, contender), pace):
             stable.add(contender.candidate)
@@ -40,6 +51,31 @@ def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace:
     for contender in field:
         if contender.candidate.emulate:
             _passes(bench, contender, partial(judge.contender, contender), pace)
+
+
+def _may_race(bench: Bench, contender: Contender, pace: Pace) -> bool:
+    """Return whether a contender that was too slow for the race is to have one, now that faster ones are out.
+
+    What it took in the sprint cannot be held against what others took in the race.
+    """
+    raced = any(each.phase == "race" and each.candidate == contender.candidate for each in bench.trials)
+    if raced or bench.question.batch_size or contender.candidate.emulate:
+        return False
+    return bench.budget.remaining > _RESERVE * (
+        2 * pace.prepare_seconds + seconds_to_race(pace) + seconds_to_judge(bench, pace)
+    )
+
+
+def _races(bench: Bench, contender: Contender, reference: Contender, pace: Pace) -> bool:
+    """Race a contender against the reference and return whether it ran; the reference's own session stays as it is."""
+    twin = Contender(support=reference.support, session=bench.start(reference.candidate))
+    with twin.session as session:
+        try:
+            start_over(bench, session, reference.session.evidence, pace)
+        except TrialFailedError as failure:  # it ran before: nothing is told by that
+            bench.raise_if_over(failure)
+            return True
+        return contender in race(bench, [contender, twin], pace)
 
 
 def _best(

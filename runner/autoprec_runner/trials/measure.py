@@ -1,6 +1,7 @@
 """From raw step times to a figure with its interval (free of torch)."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -18,6 +19,7 @@ TWENTIETHS = 20
 _FEWEST_QUARTERED = 5
 _SHORTEST_SERIES = 4
 _ROUNDING = 1e-12
+_POLISHES = 10
 
 
 def warmup_steps(seconds: Sequence[float]) -> int:
@@ -78,12 +80,48 @@ def separated(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]
 
 
 def equal(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> bool:
-    """Return whether two contenders of the same race are equally fast: their paired ratio is within 2 % of 1 for sure.
+    """Return whether two contenders of a race are equally fast: their paired ratio is known, and within 2 % of 1.
 
-    Systematic differences of that size come from where data happens to lie in memory, and mean nothing.
+    It is known where its interval is no wider than 2 %. Systematic differences of that size come from where data
+    happens to lie in memory, and mean nothing.
     """
     low, high = _paired_ratio(first, second)
-    return low >= 1 / EQUAL and high <= EQUAL
+    return high <= EQUAL * low and 1 / EQUAL <= math.sqrt(low * high) <= EQUAL
+
+
+def without_drift(race: Sequence[Sequence[Sequence[float]]]) -> list[list[list[float]]]:
+    """Return the rounds of a race, by contender, as if the machine had been equally fast in all of them.
+
+    What slows a whole round down hits all contenders alike. So the logarithm of a round's median is taken for the sum
+    of a contender's part and of the round's part (Tukey, "Exploratory Data Analysis", 1977, chapter 11: analysis by
+    additive fit), and the round's part is taken away. As it was estimated from the n contenders of that round
+    themselves, what remains is stretched by the square root of n / (n - 1). A round of one alone stays as it is.
+    """
+    logs = np.full((len(race), max(map(len, race), default=0)), np.nan)
+    for place, rounds in enumerate(race):
+        logs[place, : len(rounds)] = [math.log(np.median(each)) for each in rounds]
+    present = np.sum(~np.isnan(logs), axis=0)
+    factors = np.ones(logs.shape)
+    if np.any(shared := present > 1):
+        factors[:, shared] = _steadied(logs[:, shared], present[shared])
+    return [
+        [list(np.asarray(each) * factors[place, turn]) for turn, each in enumerate(rounds)]
+        for place, rounds in enumerate(race)
+    ]
+
+
+def _steadied(logs: NDArray[np.float64], present: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return what to multiply each round of each contender by: float[contenders, rounds], NaN where there is none."""
+    common = np.zeros(len(present))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a contender that shares no round has no part of its own
+        own = np.nanmedian(logs, axis=1)
+        for _ in range(_POLISHES):
+            common = np.nanmean(logs - own[:, None], axis=0)
+            common -= np.median(common)
+            own = np.nanmedian(logs - common, axis=1)
+    rest = logs - own[:, None] - common
+    return np.asarray(np.exp(own[:, None] + rest * np.sqrt(present / (present - 1)) - logs))
 
 
 def _paired_ratio(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> tuple[float, float]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoprec_runner.trials.measure import equal, is_stationary, separated, step_time, warmup_steps
+from autoprec_runner.trials.measure import equal, is_stationary, separated, step_time, warmup_steps, without_drift
 
 SECONDS = st.floats(min_value=1e-6, max_value=100.0)
 
@@ -122,3 +122,33 @@ def test_what_is_uncertain_is_neither_equal_nor_apart() -> None:
     assert not equal(one, unsteady)
     assert not separated(one, unsteady)
     assert not equal([[1.0]] * 3, [[1.0]] * 3)
+
+
+DRIFT = [1.0, 1.6, 0.9, 1.0, 2.0, 1.0, 1.1, 1.0]
+
+
+def drifting(median: float, seed: int) -> list[list[float]]:
+    return [noisy(median * drift, 20, seed=10 * seed + place) for place, drift in enumerate(DRIFT)]
+
+
+def test_what_slows_whole_rounds_down_is_taken_out_of_them() -> None:
+    race = [drifting(1.0, 0), drifting(1.1, 1), drifting(1.3, 2)]
+    times = [step_time(rounds) for rounds in without_drift(race)]
+    assert [1.0, 1.1, 1.3] == pytest.approx([each.median_seconds for each in times], rel=0.03)
+    assert all(each.high_seconds < 1.03 * each.low_seconds for each in times)
+    assert step_time(race[0]).high_seconds > 1.03 * step_time(race[0]).low_seconds
+
+
+def test_noise_that_hits_one_alone_stays_in_its_interval() -> None:
+    alone = [noisy(median, 20, seed=place) for place, median in enumerate(DRIFT)]
+    steady = [noisy(1.0, 20, seed=20 + place) for place in range(len(DRIFT))]
+    raw, clean = step_time(alone), step_time(without_drift([alone, steady])[0])
+    assert clean.high_seconds - clean.low_seconds > 0.5 * (raw.high_seconds - raw.low_seconds)
+
+
+def test_rounds_of_one_contender_alone_stay_as_they_are() -> None:
+    assert [[[1.0, 2.0], [3.0]]] == without_drift([[[1.0, 2.0], [3.0]]])
+    short, long = without_drift([[[1.0]], [[2.0], [5.0]]])
+    assert [[1.0]] == [pytest.approx(each) for each in short]
+    assert [[2.0], [5.0]] == [pytest.approx(each) for each in long]
+    assert [] == without_drift([])
