@@ -103,8 +103,9 @@ class Bench:
 
     @property
     def processes(self) -> int:
-        """How many children hold a device now."""
-        return sum(not each.closed for each in self._sessions)
+        """How many processes of ours hold a device now: the children, and this one if it has used a GPU."""
+        torch = sys.modules.get("torch")
+        return sum(not each.closed for each in self._sessions) + bool(torch and torch.cuda.is_initialized())
 
     def close(self) -> None:
         """End every child, also those that come after one that cannot be ended."""

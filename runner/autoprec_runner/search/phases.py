@@ -30,7 +30,8 @@ class Phases:
 
     def __init__(self, bench: Bench, session: TrialSession, loading_failure: TrialFailedError | None) -> None:
         self._bench = bench
-        self._pace = Pace(objective=bench.question.objective, budget_seconds=bench.question.budget_seconds)
+        question = bench.question
+        self._pace = Pace(objective=question.objective, budget_seconds=question.budget_seconds, device=question.device)
         self._session = session
         self._loading_failure = loading_failure
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, repeat
 
-from autoprec_probe.candidate import Candidate
+from autoprec_probe.candidate import Candidate, Device
 from autoprec_runner.quantities import duration
 from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
@@ -26,8 +26,8 @@ _COMPILING_CUT_OFF = 10.0
 """And for first steps that compile what later ones run: they say little of its pace."""
 LEAST_CUT_OFF_SECONDS = 0.5
 """Steps shorter than this are never cut off: a busy neighbour may be what slows them down."""
-_FIRST_STEP_SHARE = 0.03
-"""Nor is a first step shorter than this share of the budget: libraries still initialise themselves."""
+_FIRST_STEP_SHARE, _FIRST_STEP_SHARE_ELSEWHERE = 0.03, 0.08
+"""Nor is a first step shorter than this share of the budget, on a CPU and elsewhere: libraries still load kernels."""
 _PREPARATION_FACTOR, _LEAST_PREPARATION_SECONDS = 4.0, 5.0
 """Setting a candidate up may take so many times what the reference took, and at least so long."""
 MAX_STEPS = 1000
@@ -48,6 +48,7 @@ class Pace:
 
     objective: Objective
     budget_seconds: float
+    device: Device = "cpu"
     first_seconds: float = math.inf
     step_seconds: float = math.inf
     leader: Candidate | None = None
@@ -76,7 +77,8 @@ class Pace:
         """Seconds that a first step may take."""
         if self.leader is None:
             return self.budget_seconds / 2
-        least = max(LEAST_CUT_OFF_SECONDS, _FIRST_STEP_SHARE * self.budget_seconds)
+        share = _FIRST_STEP_SHARE if self.device == "cpu" else _FIRST_STEP_SHARE_ELSEWHERE
+        least = max(LEAST_CUT_OFF_SECONDS, share * self.budget_seconds)
         factor = CUT_OFF[self.objective]
         if self.reference_evidence and self.reference_evidence.compile_seconds:
             factor = max(factor, _COMPILING_CUT_OFF)

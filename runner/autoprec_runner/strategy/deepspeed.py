@@ -1,9 +1,7 @@
 """DeepSpeed: its engine owns backward, reduction, clipping and the step; ZeRO shards what the optimizer needs."""
 
 import importlib
-import os
 from collections.abc import Mapping, MutableMapping, Sequence
-from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import torch
@@ -18,11 +16,12 @@ from autoprec_runner.precision.deepspeed import DeepSpeedPrecision
 from autoprec_runner.strategy.base import OptimizerFactory, made_optimizer
 from autoprec_runner.strategy.deepspeed_library import (
     dtype_name,
-    environment,
     forget_autocast,
+    hold_local_rank,
     load_deepspeed,
     master_dtypes,
     reduction_dtypes,
+    release_local_rank,
 )
 from autoprec_runner.strategy.distributed import DistributedStrategy
 from autoprec_runner.strategy.inside_forward import InsideForward
@@ -64,7 +63,6 @@ class DeepSpeedStrategy(DistributedStrategy):
         self._gradient_clipping = gradient_clipping
         self._config = dict(config or {})
         self._engines: list[Any] = []
-        self._environment = ExitStack()
 
     @classmethod
     def precision(cls, precision: str, *, device: str) -> Precision:
@@ -84,8 +82,7 @@ class DeepSpeedStrategy(DistributedStrategy):
                 f"DeepSpeed uses {bound!r} in this process, but the engine runs on {device.type!r}. It chooses "
                 f"once, when it is first imported: set the environment variable DS_ACCELERATOR={device.type} before.",
             )
-        # DeepSpeed reads it again and again, in a process that is alone too.
-        self._environment.enter_context(environment(LOCAL_RANK=os.environ.get("LOCAL_RANK", "0")))
+        hold_local_rank(self)
         self._processes = Processes.join(device)
         deepspeed.init_distributed(
             dist_backend=torch.distributed.get_default_backend_for_device(device.type),
@@ -252,7 +249,7 @@ class DeepSpeedStrategy(DistributedStrategy):
             comm.destroy_process_group()
             comm.comm.cdb = None
             self._processes.joined_here = False
-        self._environment.close()
+        release_local_rank(self)
 
     def _engine_in(self, state: Mapping[str, Any]) -> Any:
         found = [each for each in state.values() if any(each is engine for engine in self._engines)]

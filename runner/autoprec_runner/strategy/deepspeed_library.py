@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,34 @@ def load_deepspeed(device: str) -> Any:
             ) from error
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
     return module
+
+
+_LOCAL_RANK = "LOCAL_RANK"
+_holders: set[int] = set()
+
+
+def hold_local_rank(holder: object) -> None:
+    """See that LOCAL_RANK is set as long as anybody holds it: DeepSpeed reads it again and again, also in one process.
+
+    Where no launcher has set it, it goes with the last holder that releases it or is collected.
+    """
+    if _LOCAL_RANK in os.environ and not _holders:
+        return
+    os.environ[_LOCAL_RANK] = os.environ.get(_LOCAL_RANK, "0")
+    _holders.add(id(holder))
+    weakref.finalize(holder, _let_go, id(holder))
+
+
+def release_local_rank(holder: object) -> None:
+    """Let go of it. Releasing twice, or what was never held, does nothing."""
+    _let_go(id(holder))
+
+
+def _let_go(holder: int) -> None:
+    if holder in _holders:
+        _holders.discard(holder)
+        if not _holders:
+            os.environ.pop(_LOCAL_RANK, None)
 
 
 def forget_autocast() -> None:

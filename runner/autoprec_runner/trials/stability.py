@@ -3,7 +3,8 @@
 A training run is judged by its losses on the seed and batches of the reference. Two statistics are taken over the
 compared steps, both from the second half (the *tail*) of the trajectory:
 
-- the *loss gap*: how far the tail's mean lies above the reference's, relative to the reference's tail;
+- the *loss gap*: how far the tail's mean lies above the reference's, relative to the reference's tail; where more than
+  50 steps are compared, that of the last quarter if it is larger, because what adds up slowly shows late;
 - the *progress*: how far the loss fell from its start to the tail, as a share of the reference's fall.
 
 The yardstick is a second fp32 run whose weights carry relative noise of 2^-9, the unit roundoff of bf16: a difference
@@ -251,7 +252,11 @@ def _overflowed_modules(evidence: Evidence, reference: Evidence | None) -> list[
 
 
 def _gap(losses: Sequence[float], reference: Sequence[float]) -> float:
-    return _relative(_tail(losses), _tail(reference))
+    gap = _relative(_tail(losses), _tail(reference))
+    if len(losses) <= EARLY_STEPS:
+        return gap
+    last = len(losses) // 4
+    return max(gap, _relative(float(np.mean(losses[-last:])), float(np.mean(reference[-last:]))))
 
 
 def _noise(yardstick: Sequence[float], reference: Sequence[float]) -> float:

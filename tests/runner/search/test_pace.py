@@ -37,3 +37,10 @@ def test_later_steps_are_measured_by_later_steps() -> None:
 @pytest.mark.parametrize(("first_step_seconds", "expected"), [(0.001, 15.0), (2.0, 50.0)])
 def test_a_hiccup_of_the_first_of_all_is_not_taken_for_a_hang(first_step_seconds: float, expected: float) -> None:
     assert expected == Pace(objective="throughput", budget_seconds=60.0).limit(first_step_seconds)
+
+
+def test_on_an_accelerator_a_first_step_may_load_kernels() -> None:
+    known, elsewhere = (Pace(objective="throughput", budget_seconds=60.0, device=each) for each in ("cpu", "cuda"))
+    for each in (known, elsewhere):
+        each.leader, each.first_seconds = Candidate(precision="32-true"), 0.1
+    assert (1.8, 4.8) == pytest.approx((known.first_limit(), elsewhere.first_limit()))

@@ -1,6 +1,8 @@
 """DeepSpeed over gloo: real steps in one process and in two, beside one process without it."""
 
+import gc
 import importlib.util
+import os
 import sys
 from typing import Any
 
@@ -12,6 +14,7 @@ from torch.nn.functional import mse_loss
 from autoprec_runner.engine import Engine
 from autoprec_runner.errors import PrecisionError
 from autoprec_runner.precision import DeepSpeedPrecision
+from autoprec_runner.strategy.deepspeed_library import hold_local_rank, release_local_rank
 
 installed = importlib.util.find_spec("deepspeed") is not None
 needs_deepspeed = pytest.mark.skipif(not installed, reason="needs the package deepspeed")
@@ -227,3 +230,29 @@ def test_a_missing_package_is_named_with_the_way_to_install_it(monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "deepspeed", None)
     with pytest.raises(PrecisionError, match=r"needs the package deepspeed.*pip install --no-build-isolation"):
         Engine(strategy="deepspeed", accelerator="cpu")
+
+
+class Holder:
+    """Anybody."""
+
+
+def test_local_rank_stays_until_the_last_who_needs_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    holder = Holder()
+    hold_local_rank(holder)
+    other = Holder()
+    hold_local_rank(other)
+    del holder
+    gc.collect()
+    assert "0" == os.environ["LOCAL_RANK"]
+    release_local_rank(other)
+    release_local_rank(other)
+    assert "LOCAL_RANK" not in os.environ
+
+
+def test_a_launcher_s_local_rank_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    holder = Holder()
+    hold_local_rank(holder)
+    release_local_rank(holder)
+    assert "3" == os.environ["LOCAL_RANK"]

@@ -80,6 +80,14 @@ def test_what_scatters_late_does_not_excuse_an_early_fault() -> None:
     assert "7.00 % above the fp32 reference over 50 steps" in stability.sentence
 
 
+def test_what_goes_wrong_in_the_last_quarter_of_a_longer_trajectory_counts_by_itself() -> None:
+    true = [2.0 * 0.99**step for step in range(200)]
+    ours = [loss * (1.12 if step >= 150 else 1.0) for step, loss in enumerate(true)]
+    stability = train_verdict(evidence(ours), evidence(true), [evidence(true)], tolerance=None)
+    assert "unstable" == stability.verdict
+    assert "12.0 % above the fp32 reference over 200 steps" in stability.sentence
+
+
 def test_a_reference_that_scatters_counts_though_its_mean_agrees_by_chance() -> None:
     half = STEPS // 2
     waves = [1 + 0.05 * (1 if (step - half) // 5 % 2 else -1) * (step >= half) for step in range(STEPS)]
