@@ -1,6 +1,7 @@
 """DeepSpeed: its engine owns backward, reduction, clipping and the step; ZeRO shards what the optimizer needs."""
 
 import importlib
+import os
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, ClassVar
 
