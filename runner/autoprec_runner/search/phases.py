@@ -19,8 +19,8 @@ from autoprec_runner.trials.session import TrialSession
 
 SPRINT_ENDS_AT = 0.5
 """Share of the budget after which no candidate is begun unless race and verification are short: they come next."""
-_RESERVE = 1.5
-"""So many times what race and verification take by estimate is left to them."""
+_RESERVE, _LEAST_RESERVE = 1.5, 0.15
+"""So many times what race and verification take by estimate is left to them, and at least this share of the budget."""
 _BEYOND_FP32 = "64-true"
 _NO_REFERENCE = "the fp32 reference failed, so that nothing could be compared with it"
 
@@ -122,13 +122,15 @@ class Phases:
         return field, others
 
     def _may_begin(self) -> bool:
-        """Return whether there is time for one more candidate: enough is left to race and to verify."""
+        """Return whether there is time for one more candidate, as long as the longest so far, and for what comes after."""
         bench, pace = self._bench, self._pace
         if bench.budget.left_until(SPRINT_ENDS_AT):
             return True
         if pace.reference is None:
             return False
-        return bench.budget.remaining > _RESERVE * (seconds_to_race(pace) + seconds_to_judge(bench, pace))
+        rest = _RESERVE * (seconds_to_race(pace) + seconds_to_judge(bench, pace))
+        longest = max((each.wall_seconds for each in bench.trials if each.phase == "sprint"), default=0.0)
+        return bench.budget.remaining > longest + max(rest, _LEAST_RESERVE * bench.question.budget_seconds)
 
     def _compiled(
         self, field: Sequence[Contender], reference: Contender | None
