@@ -122,7 +122,7 @@ class Phases:
         return field, others
 
     def _may_begin(self) -> bool:
-        """Return whether there is time for one more candidate, as long as the longest so far, and for what comes after."""
+        """Return whether there is time for a candidate that takes as long as the longest so far, and for the rest."""
         bench, pace = self._bench, self._pace
         if bench.budget.left_until(SPRINT_ENDS_AT):
             return True
