@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
-from autoprec_runner.search.race import awaken
+from autoprec_runner.search.race import awaken, seconds_to_race
 from autoprec_runner.search.sprint import Pace, set_up
 from autoprec_runner.trial import Stability
 from autoprec_runner.trials.evidence import Evidence
@@ -36,6 +36,8 @@ _MOST_SAVED = 50_000_000
 """Models of more parameters are not saved and loaded for a check: with Adam, that is 600 MB to be written and read."""
 _RESUME_STEPS, _RESUME_SHARE = 4, 0.05
 """Steps that the check takes, and the share of the time left that they may take."""
+_RESERVE, _LEAST_RESERVE = 1.5, 0.15
+"""So many times what race and verdicts take by estimate is left to them, and at least this share of the budget."""
 _PATIENCE, _LEAST_PATIENCE_SECONDS = 8.0, 2.0
 """A contender has shown its pace: only a hang is to be caught."""
 
@@ -177,7 +179,13 @@ def judge_for(bench: Bench, reference: Contender, pace: Pace, challenger: Conten
     return TrainJudge(bench, reference, pace, challenger)
 
 
-def seconds_to_judge(bench: Bench, pace: Pace) -> float:
+def enough_is_left(bench: Bench, pace: Pace, *, after: float) -> bool:
+    """Return whether `after` so many seconds more, there is still time to race and to judge."""
+    needed = _RESERVE * (seconds_to_race(pace) + _seconds_to_judge(bench, pace))
+    return bench.budget.remaining > after + max(needed, _LEAST_RESERVE * bench.question.budget_seconds)
+
+
+def _seconds_to_judge(bench: Bench, pace: Pace) -> float:
     """Return about how long it takes to judge two contenders as fast as the best beside the reference."""
     assert pace.reference is not None, "nothing is judged without a reference"
     evidence = pace.reference.session.evidence

@@ -6,9 +6,9 @@ from autoprec_probe.candidate import Candidate
 from autoprec_probe.support import Support
 from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
-from autoprec_runner.search.judges import seconds_to_judge
+from autoprec_runner.search.judges import enough_is_left
 from autoprec_runner.search.keep import kept_variant, variants_of
-from autoprec_runner.search.race import contenders, race, seconds_to_race
+from autoprec_runner.search.race import contenders, race
 from autoprec_runner.search.resolution import beyond_fp32
 from autoprec_runner.search.screen import Unfit, judged, unfit
 from autoprec_runner.search.sprint import Pace, recording, sprint, sprint_prepared
@@ -19,8 +19,6 @@ from autoprec_runner.trials.session import TrialSession
 
 SPRINT_ENDS_AT = 0.5
 """Share of the budget after which no candidate is begun unless race and verification are short: they come next."""
-_RESERVE, _LEAST_RESERVE = 1.5, 0.15
-"""So many times what race and verification take by estimate is left to them, and at least this share of the budget."""
 _BEYOND_FP32 = "64-true"
 _NO_REFERENCE = "the fp32 reference failed, so that nothing could be compared with it"
 
@@ -128,9 +126,8 @@ class Phases:
             return True
         if pace.reference is None:
             return False
-        rest = _RESERVE * (seconds_to_race(pace) + seconds_to_judge(bench, pace))
         longest = max((each.wall_seconds for each in bench.trials if each.phase == "sprint"), default=0.0)
-        return bench.budget.remaining > longest + max(rest, _LEAST_RESERVE * bench.question.budget_seconds)
+        return enough_is_left(bench, pace, after=longest)
 
     def _compiled(
         self, field: Sequence[Contender], reference: Contender | None

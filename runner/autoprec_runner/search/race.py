@@ -152,8 +152,7 @@ def _still_in_it(running: Sequence[Contender]) -> list[Contender]:
     """Return the contenders of whom more rounds may tell something: neither clearly slower than the fastest, nor equal.
 
     Clearly: by the ratio within rounds, which a drift of the machine leaves alone, and by the intervals that go into
-    their trials, which the policy will compare. A drift that widens those is worth more rounds. Equals are within 2 %
-    of the fastest for sure.
+    their trials, which the policy will compare; a drift that widens those is taken out.
     """
     if _rounds_run(running) < FEWEST_ROUNDS:
         return list(running)

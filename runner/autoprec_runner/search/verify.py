@@ -7,16 +7,13 @@ from autoprec_probe.candidate import Candidate
 from autoprec_runner.search.bench import Bench
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.diagnose import first_bad_module
-from autoprec_runner.search.judges import judge_for, seconds_to_judge
+from autoprec_runner.search.judges import enough_is_left, judge_for
 from autoprec_runner.search.keep import kept_variant
-from autoprec_runner.search.race import race, seconds_to_race, start_over
+from autoprec_runner.search.race import race, start_over
 from autoprec_runner.search.sprint import Pace, recording, sprint
 from autoprec_runner.trial import Stability
 from autoprec_runner.trials.failure import TrialFailedError
 from autoprec_runner.trials.stability import unstable_already
-
-_RESERVE = 1.5
-"""So many times what it takes by estimate must be left for one more race and the verdict after it."""
 
 
 def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace: Pace) -> None:
@@ -59,11 +56,10 @@ def _may_race(bench: Bench, contender: Contender, pace: Pace) -> bool:
     What it took in the sprint cannot be held against what others took in the race.
     """
     raced = any(each.phase == "race" and each.candidate == contender.candidate for each in bench.trials)
-    if raced or bench.question.batch_size or contender.candidate.emulate:
+    question = bench.question
+    if raced or question.batch_size or question.objective == "memory" or contender.candidate.emulate:
         return False
-    return bench.budget.remaining > _RESERVE * (
-        2 * pace.prepare_seconds + seconds_to_race(pace) + seconds_to_judge(bench, pace)
-    )
+    return enough_is_left(bench, pace, after=2 * pace.prepare_seconds)
 
 
 def _races(bench: Bench, contender: Contender, reference: Contender, pace: Pace) -> bool:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from autoprec_runner.quantities import figure
 from autoprec_runner.trial import Objective
+from autoprec_runner.trials.measure import EQUAL
 from autoprec_service.formatting import duration, size
 from autoprec_service.policy.evidence import Evidence
 
-NOISE = 1.02
+NOISE = EQUAL
 """Figures that differ by a factor below this count as equal, however narrow their intervals."""
 
 

@@ -1,0 +1,82 @@
+"""Whether there is time for one more candidate, or for a race of its own."""
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from autoprec_probe import Candidate, Support
+from autoprec_runner.search.budget import Budget
+from autoprec_runner.search.contender import Contender
+from autoprec_runner.search.judges import enough_is_left
+from autoprec_runner.search.sprint import Pace
+from autoprec_runner.search.verify import _may_race
+from autoprec_runner.trial import Mode, Phase
+from autoprec_runner.trials.evidence import Evidence
+from autoprec_service.testing import make_trial
+
+if TYPE_CHECKING:
+    from autoprec_runner.search.bench import Bench
+    from autoprec_runner.trials.session import TrialSession
+
+SECONDS = 60.0
+
+
+def contender(precision: str, seconds: float = 0.01) -> Contender:
+    session: Any = SimpleNamespace(
+        evidence=Evidence(first_step_seconds=seconds, rounds=[[seconds]]), prepare_seconds=1.0
+    )
+    support = Support(candidate=Candidate(precision=precision), level="native", reason="a contender of a test")
+    return Contender(support=support, session=cast("TrialSession", session))
+
+
+def pace(seconds: float) -> Pace:
+    found = Pace(objective="throughput", budget_seconds=SECONDS)
+    found.follow(contender("32-true", seconds))
+    found.step_seconds = seconds
+    return found
+
+
+def bench(left: float, *, mode: Mode = "train", trials: tuple[Any, ...] = (), **question: Any) -> "Bench":
+    times = iter([0.0])
+    asked = SimpleNamespace(budget_seconds=SECONDS, **{"batch_size": None, "objective": "throughput", **question})
+    return cast(
+        "Bench",
+        SimpleNamespace(
+            budget=Budget(SECONDS, clock=lambda: next(times, SECONDS - left)),
+            question=asked,
+            trials=list(trials),
+            records=lambda: SimpleNamespace(prepared=SimpleNamespace(mode=mode)),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds", "after", "expected"),
+    [
+        (20.0, 0.001, 2.0, True),
+        (10.0, 0.001, 2.0, False),  # a share of the budget is kept for the end
+        (20.0, 0.001, 15.0, False),
+        (40.0, 0.5, 2.0, False),  # fifty steps of half a second are to be judged several times
+    ],
+)
+def test_what_comes_last_has_its_time(left: float, seconds: float, after: float, expected: bool) -> None:  # noqa: FBT001
+    assert expected == enough_is_left(bench(left), pace(seconds), after=after)
+
+
+def test_an_inference_run_is_judged_by_few_steps() -> None:
+    assert not enough_is_left(bench(30.0), pace(0.1), after=5.0)
+    assert enough_is_left(bench(30.0, mode="inference"), pace(0.1), after=5.0)
+
+
+def raced(phase: Phase) -> Any:
+    return make_trial("bf16-true", id="before", phase=phase)
+
+
+def test_who_was_too_slow_for_the_race_gets_one_before_its_verdict() -> None:
+    late = contender("bf16-true")
+    assert _may_race(bench(40.0), late, pace(0.001))
+    assert _may_race(bench(40.0, trials=(raced("sprint"),)), late, pace(0.001))
+    assert not _may_race(bench(40.0, trials=(raced("race"),)), late, pace(0.001))
+    assert not _may_race(bench(5.0), late, pace(0.001))
+    assert not _may_race(bench(40.0, objective="memory"), late, pace(0.001))
