@@ -74,7 +74,7 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
             elif crowded:
                 contender.session.close()
         watch.look(own_processes=bench.processes)
-        running = _still_in_it(running)
+        running = _still_in_it(running, field)
         decided = len(running) < 2 and _rounds_run(field) >= FEWEST_ROUNDS  # noqa: PLR2004 (a race takes two)
         if decided or not running or bench.budget.elapsed > ends_at:
             break
@@ -148,15 +148,15 @@ def _may_split(bench: Bench, contender: Contender) -> bool:
     return contender.candidate.strategy != "xla" and cost <= _SPLIT_SHARE * bench.question.budget_seconds
 
 
-def _still_in_it(running: Sequence[Contender]) -> list[Contender]:
+def _still_in_it(running: Sequence[Contender], field: Sequence[Contender]) -> list[Contender]:
     """Return the contenders of whom more rounds may tell something: neither clearly slower than the fastest, nor equal.
 
     Clearly: by the ratio within rounds, which a drift of the machine leaves alone, and by the intervals that go into
-    their trials, which the policy will compare; a drift that widens those is taken out.
+    the trials of the `field`, which the policy will compare; a drift that widens those is taken out.
     """
     if _rounds_run(running) < FEWEST_ROUNDS:
         return list(running)
-    raw = {id(each): each.session.evidence.rounds for each in running}
+    raw = {id(each): each.session.evidence.rounds for each in field}
     steady = dict(zip(raw, without_drift([*raw.values()]), strict=True))
     times = {name: step_time(rounds) for name, rounds in steady.items()}
     best = min(running, key=lambda each: times[id(each)].median_seconds)

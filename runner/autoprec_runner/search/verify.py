@@ -1,6 +1,6 @@
 """The last phase: the best candidate must follow the fp32 reference; if it does not, the next best is tried."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
 
 from autoprec_probe.candidate import Candidate
@@ -9,7 +9,7 @@ from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.diagnose import first_bad_module
 from autoprec_runner.search.judges import enough_is_left, judge_for
 from autoprec_runner.search.keep import kept_variant
-from autoprec_runner.search.race import race, start_over
+from autoprec_runner.search.race import contenders, race, start_over
 from autoprec_runner.search.sprint import Pace, recording, sprint
 from autoprec_runner.trial import Stability
 from autoprec_runner.trials.failure import TrialFailedError
@@ -19,24 +19,25 @@ from autoprec_runner.trials.stability import unstable_already
 def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace: Pace) -> None:
     """Judge contenders in the order of preference until the best is stable; every verdict is recorded.
 
-    One that fails in a few modules comes again with those kept in fp32, in the place that its speed then gives it. The
-    reference is judged before all others, since without it there is nothing to compare with. Emulations come
-    last: their verdict is all that they are tried for.
+    Those that raced come first. If none of them is left that is better than the reference, the others have a race of
+    their own, because what they took in the sprint does not compare. One that fails in a few modules comes again with
+    those kept in fp32, in the place that its speed then gives it. The reference is judged before all others, since
+    without it there is nothing to compare with. Emulations come last: their verdict is all that they are tried for.
 
     Raises:
         BudgetOverError: The study's time ended first.
     """
     by_candidate = {each.candidate: each for each in field}
     stable: set[Candidate] = set()
-    late: list[Contender] = []
     judge = judge_for(bench, reference, pace, _best(bench, by_candidate, reference))
     if not _passes(bench, reference, judge.reference, pace):
         return
+    had_second_race = False
     while contender := _best(bench, by_candidate, reference, stable):
-        if contender not in late and _may_race(bench, contender, pace):
-            late.append(contender)
-            if not _races(bench, contender, reference, pace):
-                del by_candidate[contender.candidate]
+        if not had_second_race and _may_race(bench, contender, pace):
+            had_second_race = True
+            for each in _failing_a_race(bench, by_candidate.values(), reference, pace):
+                del by_candidate[each.candidate]
             continue
         del by_candidate[contender.candidate]
         if _passes(bench, contender, partial(judge.contender, contender), pace):
@@ -51,27 +52,33 @@ def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace:
 
 
 def _may_race(bench: Bench, contender: Contender, pace: Pace) -> bool:
-    """Return whether a contender that was too slow for the race is to have one, now that faster ones are out.
-
-    What it took in the sprint cannot be held against what others took in the race.
-    """
-    raced = any(each.phase == "race" and each.candidate == contender.candidate for each in bench.trials)
+    """Return whether those that were too slow for the race are to have one, now that the faster ones are out."""
     question = bench.question
-    if raced or question.batch_size or question.objective == "memory" or contender.candidate.emulate:
+    if _has_raced(bench, contender.candidate) or question.batch_size or question.objective == "memory":
         return False
     return enough_is_left(bench, pace, after=2 * pace.prepare_seconds)
 
 
-def _races(bench: Bench, contender: Contender, reference: Contender, pace: Pace) -> bool:
-    """Race a contender against the reference and return whether it ran; the reference's own session stays as it is."""
+def _has_raced(bench: Bench, candidate: Candidate) -> bool:
+    """Return whether a candidate's time was taken in a race, or has to do because it was derived after it."""
+    return bool(candidate.keep_fp32) or any(
+        each.phase == "race" and each.candidate == candidate for each in bench.trials
+    )
+
+
+def _failing_a_race(bench: Bench, field: Iterable[Contender], reference: Contender, pace: Pace) -> list[Contender]:
+    """Race who has not raced yet against the reference, whose own session stays as it is; return who failed in it."""
+    late = [each for each in field if not _has_raced(bench, each.candidate) and not each.candidate.emulate]
+    late = contenders(late, bench.question.objective)
     twin = Contender(support=reference.support, session=bench.start(reference.candidate))
     with twin.session as session:
         try:
             start_over(bench, session, reference.session.evidence, pace)
         except TrialFailedError as failure:  # it ran before: nothing is told by that
             bench.raise_if_over(failure)
-            return True
-        return contender in race(bench, [contender, twin], pace)
+            return []
+        ran = race(bench, [*late, twin], pace)
+    return [each for each in late if each not in ran]
 
 
 def _best(
@@ -82,10 +89,14 @@ def _best(
 ) -> Contender | None:
     """Return who would be recommended if it proved stable; None if that is the reference, or has proved stable.
 
-    A verdict may change the order: under `time-to-loss` it tells how fast a candidate learns.
+    Who has raced comes first. A verdict may change the order: under `time-to-loss` it tells how fast one learns.
     """
-    preferred = bench.preference(bench.trials, bench.question.objective, bench.question.constraints)
-    best = next((candidate for candidate in preferred if candidate in field or candidate in stable), None)
+    order = bench.preference(bench.trials, bench.question.objective, bench.question.constraints)
+    preferred = [candidate for candidate in order if candidate in field or candidate in stable]
+    raced = [each for each in preferred if _has_raced(bench, each)]
+    best = next(iter(raced or preferred), None)
+    if best in field and field[best] is reference:
+        best = preferred[0]
     return None if best is None or best in stable or field[best] is reference else field[best]
 
 

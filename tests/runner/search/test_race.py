@@ -48,25 +48,25 @@ def test_the_score_is_what_the_objective_minimises(objective: Objective, expecte
 def test_before_the_fewest_rounds_nobody_is_beaten() -> None:
     few = [1.0] * (FEWEST_ROUNDS - 1)
     running = [contender(1.0, drift=few), contender(9.0, drift=few)]
-    assert running == _still_in_it(running)
+    assert running == _still_in_it(running, running)
 
 
 def test_who_is_clearly_slower_is_out() -> None:
     slow, best = contender(1.1), contender(1.0, seed=1)
-    assert [best] == _still_in_it([slow, best])
+    assert [best] == _still_in_it([slow, best], [slow, best])
 
 
 def test_who_is_as_fast_for_sure_is_out_because_more_rounds_would_tell_nothing() -> None:
     running = [contender(1.0), contender(1.0, seed=1)]
-    assert 1 == len(_still_in_it(running))
+    assert 1 == len(_still_in_it(running, running))
 
 
 def test_who_may_be_faster_or_slower_by_more_than_the_noise_stays_in() -> None:
     unsteady = contender(1.0, drift=[1.0, 1.08, 0.94, 1.06, 0.95, 1.07, 1.0, 0.93])
     running = [unsteady, contender(1.0, seed=1)]
-    assert running == _still_in_it(running)
+    assert running == _still_in_it(running, running)
 
 
 def test_a_drift_that_hits_all_alike_hides_no_difference() -> None:
     slow, best = contender(1.1, drift=DRIFT), contender(1.0, drift=DRIFT, seed=1)
-    assert [best] == _still_in_it([slow, best])
+    assert [best] == _still_in_it([slow, best], [slow, best])
