@@ -94,7 +94,7 @@ def with_pytorch(precision: str) -> tuple[list[float], list[Tensor]]:
         with torch.autocast("cuda", dtype=dtype, enabled=is_mixed):
             output = model(x.to(dtype))
         loss = cross_entropy(output.float(), y)
-        scaler.scale(loss).backward()
+        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # of torch
         scaler.unscale_(optimizer)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         scaler.step(optimizer)

@@ -58,7 +58,7 @@ class Bench:
             memory_limit_bytes=limit,
             is_reference=candidate == self.question.reference and variation == "none",
             variation=variation,
-            tried=self.recorder and self.recorder.prepared.tried,
+            tried=self.recorder.prepared.tried if self.recorder else None,
         )
         self._sessions.append(session)
         return session

@@ -95,7 +95,7 @@ def _best(
     preferred = [candidate for candidate in order if candidate in field or candidate in stable]
     raced = [each for each in preferred if _has_raced(bench, each)]
     best = next(iter(raced or preferred), None)
-    if best in field and field[best] is reference:
+    if best is not None and field.get(best) is reference:
         best = preferred[0]
     return None if best is None or best in stable or field[best] is reference else field[best]
 

@@ -193,10 +193,11 @@ def test_a_candidate_that_fails_in_the_race_leaves_it_to_the_others(ask: Ask) ->
     assert "32-true" == answer(outcome).precision
 
 
-def test_when_the_winner_fails_verification_the_next_best_is_verified_though_it_did_not_race(ask: Ask) -> None:
-    outcome = ask("leaves_it_to_the_second_best", "bf16-true", "16-true", progress=Events(), budget=12.0)
+def test_when_the_winner_fails_verification_the_next_best_has_a_race_of_its_own_and_is_verified(ask: Ask) -> None:
+    outcome = ask("leaves_it_to_the_second_best", "bf16-true", "16-true", progress=Events(), budget=24.0)
     assert ("verify", "error") == of(outcome.trials, "bf16-true")[-1]
-    assert [("sprint", "ok"), ("verify", "ok")] == of(outcome.trials, "16-true")
+    assert [("sprint", "ok"), ("race", "ok"), ("verify", "ok")] == of(outcome.trials, "16-true")
+    assert [("race", "ok"), ("race", "ok")] == [each for each in of(outcome.trials, "32-true") if each[0] == "race"]
     assert "16-true" == answer(outcome).precision
 
 
