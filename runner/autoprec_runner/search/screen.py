@@ -33,7 +33,7 @@ def in_trial_order(
     candidates: list[Candidate],
     profile: HardwareProfile,
     device: Device,
-    objective: Objective = "throughput",
+    objective: Objective,
 ) -> tuple[Candidate, ...]:
     """Order candidates so that the likely best come early: native before emulated, quantized late, double last."""
 

@@ -45,7 +45,7 @@ def hold_local_rank(holder: object) -> None:
     """
     if _LOCAL_RANK in os.environ and not _holders:
         return
-    os.environ[_LOCAL_RANK] = os.environ.get(_LOCAL_RANK, "0")
+    os.environ.setdefault(_LOCAL_RANK, "0")
     _holders.add(id(holder))
     weakref.finalize(holder, _let_go, id(holder))
 

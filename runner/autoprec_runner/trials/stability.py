@@ -256,7 +256,7 @@ def _gap(losses: Sequence[float], reference: Sequence[float]) -> float:
     if len(losses) <= EARLY_STEPS:
         return gap
     last = len(losses) // 4
-    return max(gap, _relative(float(np.mean(losses[-last:])), float(np.mean(reference[-last:]))))
+    return max(gap, _relative(_tail(losses, last), _tail(reference, last)))
 
 
 def _noise(yardstick: Sequence[float], reference: Sequence[float]) -> float:
@@ -275,8 +275,9 @@ def _relative(ours: float, true: float) -> float:
     return (ours - true) / max(abs(true), float(np.finfo(np.float32).tiny))
 
 
-def _tail(losses: Sequence[float]) -> float:
-    return float(np.mean(losses[len(losses) // 2 :]))
+def _tail(losses: Sequence[float], steps: int | None = None) -> float:
+    """Return the mean of so many last losses, or of the second half."""
+    return float(np.mean(losses[len(losses) // 2 if steps is None else -steps :]))
 
 
 def _not_learning(evidence: Evidence, losses: Sequence[float], reference: Sequence[float], noise: float) -> str | None:
