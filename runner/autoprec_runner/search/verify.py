@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import takewhile
 
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.search.bench import Bench
@@ -60,10 +61,12 @@ def _may_race(bench: Bench, contender: Contender, pace: Pace) -> bool:
 
 
 def _has_raced(bench: Bench, candidate: Candidate) -> bool:
-    """Return whether a candidate's time was taken in a race, or has to do because it was derived after it."""
-    return bool(candidate.keep_fp32) or any(
-        each.phase == "race" and each.candidate == candidate for each in bench.trials
-    )
+    """Return whether a candidate's time was taken in a race since its sprint, or has to do because it came after it.
+
+    A race before the sprint was that of an attempt that was interrupted.
+    """
+    phases = [each.phase for each in reversed(bench.trials) if each.candidate == candidate]
+    return bool(candidate.keep_fp32) or "race" in takewhile(lambda phase: phase != "sprint", phases)
 
 
 def _failing_a_race(bench: Bench, field: Iterable[Contender], reference: Contender, pace: Pace) -> list[Contender]:

@@ -23,7 +23,10 @@ class Evidence:
     trial: Trial
     """The trial that decides: a failure that nothing has overridden, or else the most advanced trial that went well."""
     step_time: StepTime | None
-    """From the race where there was one, because its rounds were interleaved; else from the most advanced trial."""
+    """From the race where there was one, because its rounds were interleaved; else from the most advanced trial.
+
+    Only what was timed since the candidate's last sprint counts.
+    """
     peak_memory_bytes: int | None
     stability: Stability | None
     energy: Energy | None = None
@@ -98,7 +101,7 @@ def weighed(trials: Iterable[Trial]) -> list[Evidence]:
 def _evidence(candidate: Candidate, trials: Sequence[Trial]) -> Evidence:
     """Return what `trials`, the most advanced last, say of a candidate."""
     latest_first = [trial for trial in reversed(trials) if trial.status == "ok"]
-    raced_first = sorted(latest_first, key=lambda trial: trial.phase != "race")
+    raced_first = sorted(_of_last_attempt(latest_first), key=lambda trial: trial.phase != "race")
     failure = _standing_failure(trials)
     timed = next((trial for trial in raced_first if _is_usable(trial.step_time)), None)
     weighed = next((trial for trial in latest_first if trial.peak_memory_bytes is not None), None)
@@ -118,6 +121,16 @@ def _evidence(candidate: Candidate, trials: Sequence[Trial]) -> Evidence:
         memory_parts=next((trial.memory_parts for trial in latest_first if trial.memory_parts), None),
         sources=tuple(dict.fromkeys(trial.id for trial in used if trial)),
     )
+
+
+def _of_last_attempt(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials since a candidate's last sprint.
+
+    A study that goes on after an interruption sprints everybody again. What had raced before was timed beside others,
+    on a machine in another state, and does not compare with who races now.
+    """
+    began = max((_start(trial) for trial in trials if trial.phase == "sprint"), default=-math.inf)
+    return [trial for trial in trials if _start(trial) >= began]
 
 
 def _standing_failure(trials: Sequence[Trial]) -> Trial | None:

@@ -199,6 +199,16 @@ def at(minute: int) -> dict[str, Any]:
     return {"started_at": f"2025-01-01T12:{minute:02}:00Z"}
 
 
+def test_a_race_before_the_last_sprint_was_run_beside_others_and_tells_no_time() -> None:
+    sprint = make_trial("bf16-mixed", id="sprint", seconds=0.2, phase="sprint", verdict=None, **at(0))
+    race = make_trial("bf16-mixed", id="race", seconds=0.2, phase="race", verdict=None, **at(0))
+    resumed = make_trial("bf16-mixed", seconds=0.8, phase="sprint", verdict=None, **at(10))
+    verified = make_trial("bf16-mixed", seconds=0.7, **at(10))
+    answer = ask(REFERENCE, sprint, race, resumed, verified)
+    assert answer.speedup
+    assert 1.4 / 0.7 == pytest.approx(answer.speedup.value)
+
+
 def test_an_earlier_phase_never_makes_up_for_a_later_failure() -> None:
     failed = make_trial("bf16-mixed", seconds=0.1, status="unstable", **at(0))
     later_race = make_trial("bf16-mixed", seconds=0.1, phase="race", **at(30))
