@@ -5,7 +5,7 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Self
 
@@ -65,7 +65,6 @@ class ChildProcess:
         arguments: Mapping[str, Any],
         *,
         memory_limit_bytes: int,
-        preload: Sequence[str] = (),
     ) -> None:
         self._server = server
         self._memory_limit_bytes = memory_limit_bytes
@@ -80,7 +79,6 @@ class ChildProcess:
                 {**arguments, "memory_limit_bytes": memory_limit_bytes},
                 connection=theirs.fileno(),
                 output=self._output.writer,
-                preload=preload,
             )
         except BaseException:
             ours.close()

@@ -22,6 +22,8 @@ from autoprec_runner.isolation.server import MESSAGE_BYTES
 
 _KIND = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_STREAM
 
+_MODULES_A_REQUEST = 400
+
 
 class ForkServerGoneError(TrialError):
     """The fork server has ended, and its children with it."""
@@ -77,20 +79,16 @@ class ForkServer:
             self._wait_until_ready()
             return True
 
-    def start(
-        self,
-        main: str,
-        arguments: dict[str, Any],
-        *,
-        connection: int,
-        output: int,
-        preload: Sequence[str] = (),
-    ) -> int:
-        """Fork a child that runs `main` ("module:function") with a connection and JSON arguments; return its pid.
+    def preload(self, modules: Sequence[str]) -> None:
+        """Import modules once for all children to come; see to it that they start nothing that no fork survives."""
+        with self._lock:
+            self._wait_until_ready()
+            for first in range(0, len(modules), _MODULES_A_REQUEST):
+                self._ask({"op": "preload", "modules": modules[first : first + _MODULES_A_REQUEST]})
 
-        Modules to `preload` are imported by the server, once for this child and all later ones.
-        """
-        request = {"op": "start", "main": main, "arguments": arguments, "preload": list(preload)}
+    def start(self, main: str, arguments: dict[str, Any], *, connection: int, output: int) -> int:
+        """Fork a child that runs `main` ("module:function") with a connection and JSON arguments; return its pid."""
+        request = {"op": "start", "main": main, "arguments": arguments}
         with self._lock:
             self._wait_until_ready()
             return int(self._ask(request, [connection, output])["pid"])

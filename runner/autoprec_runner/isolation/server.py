@@ -50,6 +50,7 @@ class Server:
     def serve(self) -> None:
         """Answer requests until the other side closes."""
         handlers = {
+            "preload": self._preload,
             "start": self._start,
             "poll": self._poll,
             "kill": self._kill,
@@ -70,11 +71,15 @@ class Server:
         for pid in tuple(self._children):
             self._kill({"pid": pid}, [])
 
-    def _start(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
-        for name in request["preload"]:
+    def _preload(self, request: dict[str, Any], _descriptors: list[int]) -> dict[str, Any]:
+        for name in request["modules"]:
             # What cannot be imported here cannot be there either: the child says so.
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
+        gc.freeze()
+        return {}
+
+    def _start(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
         try:
             pid = os.fork()
             if pid == 0:

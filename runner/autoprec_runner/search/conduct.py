@@ -6,7 +6,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -24,6 +24,7 @@ from autoprec_runner.search.bench import Bench, Preference
 from autoprec_runner.search.budget import Budget, BudgetOverError
 from autoprec_runner.search.elsewhere import Elsewhere, Known
 from autoprec_runner.search.ledger import Ledger
+from autoprec_runner.search.libraries import preload_libraries
 from autoprec_runner.search.phases import Phases, note_untried
 from autoprec_runner.search.progress import Progress
 from autoprec_runner.search.question import Question
@@ -158,6 +159,7 @@ class _Conductor:
         study, prior = self._find(described.prepared, candidates)
         if study.status == "complete":
             return Outcome(study=study, trials=tuple(prior), prepared=described.prepared, remembered=True)
+        described = self._with_libraries(described, trials=len(candidates))
         bench.recorder = Recorder(
             study_id=study.id,
             prepared=described.prepared,
@@ -192,6 +194,14 @@ class _Conductor:
             if failure.status == "timeout":
                 failure = TrialFailedError("timeout", f"Loading the workload did not end within {duration(seconds)}.")
             return _Described(session=session, prepared=unknown, failure=failure)
+
+    def _with_libraries(self, described: "_Described", *, trials: int) -> "_Described":
+        """Return the same with the reference set up anew, if the server has imported the workload's libraries."""
+        session, prepared = described.session, described.prepared
+        if session is None or described.failure or not preload_libraries(self._bench, session, prepared, trials=trials):
+            return described
+        session.close()
+        return replace(self._describe(), prepared=prepared)
 
     def _known_elsewhere(self, described: "_Described", candidates: Sequence[Candidate]) -> Known:
         """Return what others know of a workload that could be described."""

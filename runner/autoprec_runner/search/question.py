@@ -11,7 +11,7 @@ from autoprec_runner.study import Constraints
 from autoprec_runner.trial import Mode, Objective
 from autoprec_runner.trials.prepared import Prepared
 
-MEASUREMENT_VERSION = 4
+MEASUREMENT_VERSION = 5
 """Raised when trials are measured or judged differently, so that older answers are not taken for current ones."""
 
 

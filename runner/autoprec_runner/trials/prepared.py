@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autoprec_runner.doctor.traits import WorkloadTraits
 from autoprec_runner.trial import Mode
+from autoprec_runner.trials.libraries import Libraries
 from autoprec_runner.workload.tried import Tried
 
 
@@ -33,5 +34,7 @@ class Prepared(BaseModel):
     """Whether most weights of its Linear layers are frozen while something else is trained, as with adapters."""
     traits: WorkloadTraits | None = None
     """What the doctor asks for; None where the workload died before it could be described."""
+    libraries: Libraries = Libraries()
+    """What was imported for it."""
     tried: Tried | None = None
     """What later children of the same workload need not find out again."""

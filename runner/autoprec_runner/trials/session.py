@@ -94,13 +94,8 @@ class TrialSession:
             "variation": variation,
             "tried": tried and tried.model_dump(),
         }
-        self._child = ChildProcess(
-            server,
-            _WORKER,
-            arguments,
-            memory_limit_bytes=memory_limit_bytes,
-            preload=_preload(candidate, setting),
-        )
+        server.preload(_preload(candidate, setting))
+        self._child = ChildProcess(server, _WORKER, arguments, memory_limit_bytes=memory_limit_bytes)
 
     @property
     def wall_seconds(self) -> float:

@@ -12,9 +12,14 @@ def enter_surroundings(arguments: dict[str, Any]) -> None:
     sys.path[:] = arguments["sys_path"]
     sys.dont_write_bytecode = True  # nothing is left beside the user's files
     os.chdir(arguments["folder"])
-    os.environ["TMPDIR"] = arguments["temporary"]
+    use_temporary_folder(arguments["temporary"])
+
+
+def use_temporary_folder(path: str) -> None:
+    """Let temporary files be made in a folder that the parent removes."""
+    os.environ["TMPDIR"] = path
     tempfile.tempdir = None
-    Path(arguments["temporary"]).mkdir(parents=True, exist_ok=True)
+    Path(path).mkdir(parents=True, exist_ok=True)
 
 
 def compile_here(folder: str) -> None:

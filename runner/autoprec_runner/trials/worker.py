@@ -23,6 +23,7 @@ from autoprec_runner.trials.compare import compare_outputs, holds_nan, output_te
 from autoprec_runner.trials.described import described
 from autoprec_runner.trials.examine import Examiner, own_part
 from autoprec_runner.trials.failure import shortened
+from autoprec_runner.trials.libraries import Imports
 from autoprec_runner.trials.memory import MemoryMeter
 from autoprec_runner.trials.moments import StepListener
 from autoprec_runner.trials.observe import observed
@@ -102,6 +103,7 @@ class Worker:
         if arguments["device"] == "cpu":
             limit_memory(arguments["memory_limit_bytes"])
         seed_everything(arguments["seed"])
+        imports = Imports()
         workload = WorkloadSource.from_json(arguments["source"]).load(seed=arguments["seed"])
         tried = Tried.model_validate(arguments["tried"]) if arguments["tried"] else None
         self._task = task = resolve(workload, mode=self._mode, seed=arguments["seed"], tried=tried)
@@ -130,6 +132,7 @@ class Worker:
             "traits": traits.model_dump(),
             "tried": task.tried and task.tried.model_dump(),
             "batches": len(self._batches),
+            "libraries": imports.libraries.model_dump(),
         }
 
     def run(self, max_steps: int, max_seconds: float, *, observe: bool) -> dict[str, Any]:

@@ -28,6 +28,11 @@ def echo(connection: int, _: dict[str, Any]) -> None:
         parent.send_bytes(json.dumps({"echo": request, "pid": os.getpid()}).encode())
 
 
+def tells_what_is_loaded(connection: int, _: dict[str, Any]) -> None:
+    for parent, _request in _requests(connection):
+        parent.send_bytes(json.dumps({"modules": [*sys.modules]}).encode())
+
+
 def exits(connection: int, _: dict[str, Any]) -> None:
     next(_requests(connection))
     os._exit(3)

@@ -51,6 +51,13 @@ def test_an_answer_that_ctrl_c_kept_from_being_read_is_not_taken_for_the_next(
         assert not server.ended(process._pid)
 
 
+def test_children_find_loaded_what_the_server_was_told_to_import(server: ForkServer) -> None:
+    unknown = [f"no_such_module_{number}" for number in range(1000)]  # more than fit into one request
+    server.preload([*unknown, "colorsys"])
+    with ChildProcess(server, "children:tells_what_is_loaded", {}, memory_limit_bytes=4 * GIB) as process:
+        assert "colorsys" in process.ask({}, timeout_seconds=PLENTY_SECONDS)["modules"]
+
+
 def test_a_child_whose_start_was_interrupted_does_not_stay(server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted_once(server, monkeypatch)
     with pytest.raises(KeyboardInterrupt):

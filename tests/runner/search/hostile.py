@@ -1,7 +1,9 @@
 """Workloads that make a study difficult, one factory each. They are run in children only."""
 
+import importlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,19 @@ from autoprec_runner.workload import Workload
 from misbehaving import FOREVER_SECONDS, HALF, WIDTH, Always, Spoilt, Trap, fail, hang, linger_in_fp32, plain, trained
 from misbehaving import good as good  # noqa: PLC0414 (a factory of these tests, too)
 from misbehaving import segfaults_in_bf16 as segfaults_in_bf16  # noqa: PLC0414
+
+
+def imports_a_library() -> Workload:
+    """Notes whether the library was there already."""
+    with Path("trace").open("a", encoding="ascii") as file:
+        file.write(f"{'sklearn.datasets' in sys.modules}\n")
+    importlib.import_module("sklearn.datasets")
+    return trained(Trap(lambda: None))
+
+
+def leads_a_library_by_the_environment() -> Workload:
+    os.environ["SKLEARN_SITE_JOBLIB"] = "1"
+    return imports_a_library()
 
 
 def dawdles_in_half() -> Workload:
