@@ -10,7 +10,7 @@ from typing import get_args
 from autoprec_probe.candidate import Candidate
 from autoprec_runner.trial import Energy, MemoryParts, Phase, Stability, StepParts, StepTime, Trial
 from autoprec_service.policy.progress import Progress, progress
-from autoprec_service.policy.risk import Risk, is_reference, numeric_risk
+from autoprec_service.policy.risk import REFERENCE_RISK, Risk, is_reference, numeric_risk
 
 _PHASES: tuple[str, ...] = get_args(Phase)
 
@@ -52,6 +52,11 @@ class Evidence:
     def is_reference(self) -> bool:
         """Return whether the others are judged by this candidate."""
         return is_reference(self.candidate)
+
+    @property
+    def is_beyond_reference(self) -> bool:
+        """Return whether the candidate is more precise than the reference."""
+        return self.risk < REFERENCE_RISK
 
     @cached_property
     def progress(self) -> Progress | None:

@@ -59,6 +59,10 @@ class Field:
         """Who is not out and may not be recommended either, the best first."""
         return tuple(each for each in self._remaining if each.name in self.in_doubt)
 
+    def is_pointless(self, evidence: Evidence) -> bool:
+        """Return whether a candidate is no choice because it is more precise than a reference that holds."""
+        return evidence.is_beyond_reference and any(each.is_reference for each in self.qualified)
+
     @cached_property
     def choice(self) -> Choice | None:
         """The chosen one among those who qualify, None if there is none."""

@@ -5,8 +5,9 @@ from autoprec_service.policy.evidence import Evidence
 from autoprec_service.policy.field import Field
 from autoprec_service.policy.largest import largest_batch_note
 from autoprec_service.policy.ranking import Choice
-from autoprec_service.policy.risk import REFERENCE_RISK
 from autoprec_service.policy.scores import CRITERIA, Criterion, within_noise
+
+_POINTLESS = "32-true holds, so that precision beyond it buys nothing"
 
 
 def note_on(evidence: Evidence, field: Field) -> str:
@@ -22,8 +23,9 @@ def _comparison(evidence: Evidence, field: Field, choice: Choice) -> str | None:
     if evidence.name in choice.beaten:
         return _told(evidence, choice.pick, choice.beaten[evidence.name])
     if evidence in choice.tied:
-        return _tie(evidence, choice.pick)
-    return _beside(evidence, field, choice.pick)
+        return f"as good as {choice.pick.name} within the noise, which carries less numeric risk"
+    beside = _beside(evidence, field, choice.pick)
+    return f"{beside}; {_POINTLESS}" if beside and field.is_pointless(evidence) else beside
 
 
 def _beside(evidence: Evidence, field: Field, pick: Evidence) -> str | None:
@@ -42,9 +44,3 @@ def _told(evidence: Evidence, pick: Evidence, criterion: Criterion) -> str:
     ours, theirs = criterion.score(evidence), criterion.score(pick)
     word = criterion.better if ours and theirs and ours.value < theirs.value else criterion.worse
     return f"{word}: {criterion.told(evidence)} against {criterion.told(pick)} for {pick.name}"
-
-
-def _tie(evidence: Evidence, pick: Evidence) -> str:
-    if evidence.risk < REFERENCE_RISK:
-        return f"as good as {pick.name} within the noise; 32-true holds, so that precision beyond it buys nothing"
-    return f"as good as {pick.name} within the noise, which carries less numeric risk"

@@ -7,7 +7,7 @@ from functools import partial
 
 from autoprec_runner.trial import Objective
 from autoprec_service.policy.evidence import Evidence
-from autoprec_service.policy.risk import REFERENCE_RISK, Risk
+from autoprec_service.policy.risk import Risk
 from autoprec_service.policy.scores import CRITERIA, Criterion, Score, within_noise
 
 _UNKNOWN = Score(value=math.inf, low=math.inf, high=math.inf)
@@ -36,18 +36,18 @@ def choose(contenders: Sequence[Evidence], objective: Objective) -> Choice:
     """Return the choice among contenders that can be ranked, at least one.
 
     Each criterion of the objective keeps who is within the noise of the best. Among those left, the least numeric risk
-    wins, then the least memory. `64-true` is the safest of all and still yields to `32-true` within the noise:
-    precision beyond a reference that holds buys nothing and doubles the memory. It wins where `32-true` fails, or is
-    slower by more than the noise.
+    wins, then the least memory. `64-true`, the safest of all, is no choice where `32-true` is there: precision beyond a
+    reference that holds buys nothing and doubles the memory, and if it is faster, that is the machine's neighbours.
     """
-    pool, best, beaten = list(contenders), contenders[0], dict[str, Criterion]()
+    reference_holds = any(each.is_reference for each in contenders)
+    pool = [each for each in contenders if not (reference_holds and each.is_beyond_reference)]
+    best, beaten = pool[0], dict[str, Criterion]()
     for criterion in CRITERIA[objective]:
         best = min(pool, key=partial(_order, criterion))
         close = [each for each in pool if within_noise(_score(criterion, each), _score(criterion, best))]
         beaten |= {each.name: criterion for each in pool if each not in close}
         pool = close
-    reference_holds = any(each.is_reference for each in pool)
-    pick = min([each for each in pool if not (reference_holds and each.risk < REFERENCE_RISK)], key=safety)
+    pick = min(pool, key=safety)
     return Choice(pick=pick, best=best, tied=tuple(each for each in pool if each is not pick), beaten=beaten)
 
 

@@ -50,7 +50,8 @@ def _reasons(choice: Choice, field: Field) -> Iterator[str]:
         yield from (each.sentence for each in pick.stability.checks if each.verdict == "warning")
     if note := _note(pick):
         yield note
-    if promising := [each.name for each in field.unverified if _is_better(each, pick, field)]:
+    unverified = [each for each in field.unverified if not field.is_pointless(each)]
+    if promising := [each.name for each in unverified if _is_better(each, pick, field)]:
         yield f"{listed(promising)} measured better and could not be verified; a larger budget may tell."
     yield from disturbances(pick)
     if limit := field.constraints.max_memory_bytes:
@@ -80,7 +81,13 @@ def _is_better(evidence: Evidence, pick: Evidence, field: Field) -> bool:
 def _alone(choice: Choice, field: Field) -> str:
     figure = _figure(choice.pick, field)
     better = _BETTER[field.objective]
-    others = [each for each in (*field.qualified, *field.unverified) if each is not choice.pick and each.step_time]
+    others = [
+        each
+        for each in (*field.qualified, *field.unverified)
+        if each is not choice.pick
+        and each.step_time
+        and not (field.is_pointless(each) and _is_better(each, choice.pick, field))
+    ]
     if not others:
         return f"{choice.pick.name} took {figure}; no other candidate qualifies."
     nearest = by_preference(others, field.objective)[0]

@@ -33,12 +33,13 @@ def recommend(trials: Sequence[Trial], *, objective: Objective, constraints: Con
     field = Field.of(trials, objective, constraints)
     pick = field.choice.pick if field.choice else None
     others = [each for each in field.qualified if each is not pick]
+    rivals = [each for each in others if not field.is_pointless(each)]
     first = trials[0] if trials else None
     return Recommendation(
         precision=pick.candidate.precision if pick else None,
         candidate=pick.candidate if pick else None,
         basis="measured" if pick else None,
-        confidence=confidence(pick, others, objective) if pick else 0.0,
+        confidence=confidence(pick, rivals, objective) if pick else 0.0,
         objective=objective,
         mode=first.mode if first else None,
         hardware_key=first.hardware_key if first else None,

@@ -128,6 +128,17 @@ def test_tf32_products_are_riskier_than_fp32_and_safer_than_bf16() -> None:
     assert medium.candidate == ask(make_trial(seconds=3.0), medium, bf16).candidate
 
 
+@pytest.mark.parametrize("verdict", ["stable", None])
+def test_double_precision_is_not_recommended_for_speed(verdict: str | None) -> None:
+    phase = "verify" if verdict else "race"
+    answer = ask(make_trial(seconds=1.0), make_trial("64-true", seconds=0.5, phase=phase, verdict=verdict))
+    assert "32-true" == answer.precision
+    assert ("32-true took 1.00 s a step; no other candidate qualifies.",) == answer.reasons
+    told = "faster: 500 ms against 1.00 s for 32-true; 32-true holds, so that precision beyond it buys nothing"
+    assert notes(answer)["64-true"].startswith(told)
+    assert ask(make_trial(seconds=1.0)).confidence == answer.confidence
+
+
 def test_double_precision_is_recommended_where_fp32_is_unstable() -> None:
     bad = make_stability("unstable", sentence="Its loss was not finite from step 3 on.")
     answer = ask(
