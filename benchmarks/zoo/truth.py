@@ -9,8 +9,10 @@ four times the best's cannot win: it is timed by a few steps and trained for few
 
 *Stability*: training from several seeds, which give other weights to start from. The tail of a run is the mean of its
 last quarter. A precision is ruined if a loss is not finite; if its tails lie above the truth's, in the mean, by more
-than the truth's own tails are apart (at least 5 %), or if the highest does by half; or if it makes less than half of
-the truth's progress. The truth is fp32, unless fp32 is ruined by itself or beside fp64; then it is fp64.
+than 5 % and more than the differences at single seeds are apart, or if the highest does by half; or if it makes less
+than half of the truth's progress. The differences are taken seed by seed, because a precision that loses as much from
+every seed is at fault, however far apart the seeds are. The truth is fp32, unless fp32 is ruined by itself or beside
+fp64; then it is fp64.
 """
 
 import json
@@ -20,7 +22,7 @@ import os
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -106,29 +108,35 @@ class Truth:
 def ruin(runs: Mapping[str, Sequence[float]], truth: Mapping[str, Sequence[float]]) -> str:
     """Return why training went wrong beside the truth, "" if it did not; both are losses by seed.
 
-    Only seeds that both were trained from are compared: what learns more slowly from one seed than from another is not
-    ruined by its precision.
+    Only seeds that both were trained from are compared, each with itself: what learns more slowly from one seed than
+    from another is not ruined by its precision. Of a single one, nothing tells how much is chance but how far apart
+    the seeds of the truth are.
     """
     if bad := not_finite(runs):
         return bad
     steps = min(len(each) for each in (*runs.values(), *truth.values()))
-    apart = [tail(each[:steps]) for each in truth.values()]
+    apart = _range(tail(each[:steps]) for each in truth.values())
     seeds = sorted(runs.keys() & truth.keys())
     runs, truth = ({seed: group[seed] for seed in seeds} for group in (runs, truth))
     ours, true = ([tail(each[:steps]) for each in group.values()] for group in (runs, truth))
-    base, spread = statistics.fmean(true), max(apart) - min(apart)
+    base, gaps = statistics.fmean(true), [one - other for one, other in zip(ours, true, strict=True)]
     made, possible = (
         statistics.fmean(each[0] for each in group.values()) - statistics.fmean(tails)
         for group, tails in ((runs, ours), (truth, true))
     )
-    allowed = max(LEAST_GAP * abs(base), spread)
-    gap, highest = statistics.fmean(ours) - base, max(ours) - max(true)
-    if highest > max(allowed, LEAST_PROGRESS * abs(max(true))):
-        gap = max(gap, highest)
+    gap, allowed = statistics.fmean(gaps), max(LEAST_GAP * abs(base), _range(gaps) if len(gaps) > 1 else apart)
+    highest, bearable = max(ours) - max(true), max(apart, LEAST_PROGRESS * abs(max(true)))
+    if gap <= allowed and highest > bearable:
+        gap, allowed = highest, bearable
     if gap > allowed:
         share = f"; it lacks {gap / possible:.1%} of the progress" if possible > 0 else ""
         return f"its loss ends at {base + gap:.3g} instead of {base:.3g}, {allowed:.2g} more is allowed{share}"
     return f"it made {made / possible:.0%} of the progress" if made < LEAST_PROGRESS * possible else ""
+
+
+def _range(values: Iterable[float]) -> float:
+    values = list(values)
+    return max(values) - min(values)
 
 
 def tail(losses: Sequence[float]) -> float:

@@ -40,6 +40,14 @@ def test_chaos_that_helps_one_seed_and_harms_another_ruins_nothing() -> None:
     assert "0.26 instead of" in ruin({"0": [2.0, 0.09], "1": [2.0, 0.28], "2": [2.0, 0.09]}, truth)
 
 
+def test_what_loses_as_much_from_every_seed_is_ruined_however_far_apart_the_seeds_are() -> None:
+    truth = {"0": [2.0, 0.10], "1": [2.0, 0.06], "2": [2.0, 0.08]}
+    assert "instead of 0.08, 0.004 more is allowed" in ruin(
+        {"0": [2.0, 0.111], "1": [2.0, 0.07], "2": [2.0, 0.09]}, truth
+    )
+    assert "" == ruin({"0": [2.0, 0.103], "1": [2.0, 0.063], "2": [2.0, 0.083]}, truth)
+
+
 def test_fp32_is_ruined_where_fp64_learns_what_it_does_not() -> None:
     truth = Truth(losses={"32-true": {"0": [9.0, 8.0, 8.0, 8.0]}, "64-true": {"0": [9.0, 1.0, 0.1, 0.01]}})
     assert "64-true" == truth.reference

@@ -9,7 +9,7 @@ from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.judges import enough_is_left
 from autoprec_runner.search.keep import kept_variant, variants_of
 from autoprec_runner.search.race import contenders, race
-from autoprec_runner.search.resolution import beyond_fp32
+from autoprec_runner.search.resolution import DOUBLE, beyond_fp32
 from autoprec_runner.search.screen import Unfit, judged, unfit
 from autoprec_runner.search.sprint import Pace, recording, sprint, sprint_prepared
 from autoprec_runner.search.verify import verify, verify_alone
@@ -19,7 +19,6 @@ from autoprec_runner.trials.session import TrialSession
 
 SPRINT_ENDS_AT = 0.5
 """Share of the budget after which no candidate is begun unless race and verification are short: they come next."""
-_BEYOND_FP32 = "64-true"
 _NO_REFERENCE = "the fp32 reference failed, so that nothing could be compared with it"
 
 
@@ -220,7 +219,7 @@ class Phases:
         if bench.trials[-1].status != "unstable":
             return
         for support in runnable:
-            if support.candidate.precision == _BEYOND_FP32:
+            if support.candidate.precision == DOUBLE:
                 contender = Contender(support=support, session=bench.start(support.candidate))
                 if sprint(bench, contender, pace):
                     bench.progress.phase("verify")

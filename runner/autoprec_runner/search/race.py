@@ -89,6 +89,14 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
     return list(field)
 
 
+def told_apart(one: Contender, other: Contender) -> bool:
+    """Return whether a race of two has shown which is faster, or that they are equally fast."""
+    ours, theirs = one.session.evidence.rounds, other.session.evidence.rounds
+    first, second = step_time(ours), step_time(theirs)
+    is_clear = first.low_seconds > second.high_seconds or second.low_seconds > first.high_seconds
+    return equal(ours, theirs) or (is_clear and separated(ours, theirs))
+
+
 def seconds_to_race(pace: Pace) -> float:
     """Return about how long the shortest race takes, with as many contenders as there may be and the reference."""
     return FEWEST_ROUNDS * (MOST_CONTENDERS + 1) * max(_round_seconds(pace.step_seconds), pace.step_seconds)

@@ -13,7 +13,7 @@ from autoprec_runner.trial import Stability
 
 MOST_APART = 0.05
 """Share by which the first losses may differ. Those of sound models agree to a few parts in a million."""
-_DOUBLE = "64-true"
+DOUBLE = "64-true"
 
 
 def beyond_fp32(reference: Contender, others: Iterable[Contender]) -> tuple[Contender, Stability] | None:
@@ -21,7 +21,7 @@ def beyond_fp32(reference: Contender, others: Iterable[Contender]) -> tuple[Cont
 
     Steps that draw random numbers draw others in fp64, so that nothing can be told from them.
     """
-    double = next((each for each in others if each.candidate.precision == _DOUBLE), None)
+    double = next((each for each in others if each.candidate.precision == DOUBLE), None)
     if double is None or reference.session.evidence.is_random:
         return None
     single_losses, double_losses = reference.session.evidence.losses, double.session.evidence.losses
@@ -32,7 +32,7 @@ def beyond_fp32(reference: Contender, others: Iterable[Contender]) -> tuple[Cont
     if not apart > MOST_APART * max(abs(ours), abs(true)):
         return None
     sentence = (
-        f"Its first loss is {figure(ours)}, that of {_DOUBLE} on equal weights {figure(true)}: float32 cannot resolve "
+        f"Its first loss is {figure(ours)}, that of {DOUBLE} on equal weights {figure(true)}: float32 cannot resolve "
         "what this model computes."
     )
     return double, Stability(verdict="unstable", sentence=sentence, steps=1, deviation=apart / max(abs(true), 1e-300))

@@ -10,7 +10,8 @@ from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.diagnose import first_bad_module
 from autoprec_runner.search.judges import enough_is_left, judge_for
 from autoprec_runner.search.keep import kept_variant
-from autoprec_runner.search.race import contenders, race, start_over
+from autoprec_runner.search.race import MOST_CONTENDERS, contenders, race, start_over, told_apart
+from autoprec_runner.search.resolution import DOUBLE
 from autoprec_runner.search.sprint import Pace, recording, sprint
 from autoprec_runner.trial import Stability
 from autoprec_runner.trials.failure import TrialFailedError
@@ -20,10 +21,10 @@ from autoprec_runner.trials.stability import unstable_already
 def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace: Pace) -> None:
     """Judge contenders in the order of preference until the best is stable; every verdict is recorded.
 
-    Those that raced come first. If none of them is left that is better than the reference, the others have a race of
-    their own, because what they took in the sprint does not compare. One that fails in a few modules comes again with
-    those kept in fp32, in the place that its speed then gives it. The reference is judged before all others, since
-    without it there is nothing to compare with. Emulations come last: their verdict is all that they are tried for.
+    Those that raced come first. A race ends when the fastest is clear; once that one has failed, those left race again
+    beside the reference if nobody knows which of them is faster. One that fails in a few modules comes again with those
+    kept in fp32, in the place that its speed then gives it. The reference is judged before all others, since without it
+    there is nothing to compare with. Emulations come last: their verdict is all that they are tried for.
 
     Raises:
         BudgetOverError: The study's time ended first.
@@ -33,17 +34,23 @@ def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace:
     judge = judge_for(bench, reference, pace, _best(bench, by_candidate, reference))
     if not _passes(bench, reference, judge.reference, pace):
         return
-    had_second_race = False
-    while contender := _best(bench, by_candidate, reference, stable):
-        if not had_second_race and _may_race(bench, contender, pace):
+    had_second_race = somebody_failed = False
+    while True:
+        contender = _best(bench, by_candidate, reference, stable)
+        left = [each for each in by_candidate.values() if _may_replace(each, reference)]
+        is_open = somebody_failed and not stable and _is_undecided(bench, left, reference)
+        if (is_open or _is_unraced(bench, contender)) and not had_second_race and _may_race(bench, pace):
             had_second_race = True
-            for each in _failing_a_race(bench, by_candidate.values(), reference, pace):
+            for each in _failing_a_race(bench, left, reference, pace):
                 del by_candidate[each.candidate]
             continue
+        if contender is None:
+            break
         del by_candidate[contender.candidate]
         if _passes(bench, contender, partial(judge.contender, contender), pace):
             stable.add(contender.candidate)
             continue
+        somebody_failed = True
         variant = kept_variant(bench, contender, pace)
         if variant and sprint(bench, variant, pace):
             by_candidate[variant.candidate] = variant
@@ -52,10 +59,33 @@ def verify(bench: Bench, field: Sequence[Contender], reference: Contender, pace:
             _passes(bench, contender, partial(judge.contender, contender), pace)
 
 
-def _may_race(bench: Bench, contender: Contender, pace: Pace) -> bool:
-    """Return whether those that were too slow for the race are to have one, now that the faster ones are out."""
+def _may_replace(contender: Contender, reference: Contender) -> bool:
+    """Return whether a contender may be recommended in the reference's place if it is faster."""
+    candidate = contender.candidate
+    return contender is not reference and not candidate.emulate and candidate.precision != DOUBLE
+
+
+def _is_unraced(bench: Bench, contender: Contender | None) -> bool:
+    """Return whether the next to be judged has run no race yet: times of a sprint and of a race do not compare."""
+    return contender is not None and not _has_raced(bench, contender.candidate)
+
+
+def _is_undecided(bench: Bench, field: Iterable[Contender], reference: Contender) -> bool:
+    """Return whether nobody knows if one of those left, which is about as fast as the reference, is faster."""
+    near = _near(bench, field, reference)
+    raced = [each for each in near if _has_raced(bench, each.candidate)]
+    return len(raced) < len(near) or not all(each.candidate.keep_fp32 or told_apart(each, reference) for each in raced)
+
+
+def _near(bench: Bench, field: Iterable[Contender], reference: Contender) -> list[Contender]:
+    """Return who is about as fast as the best of a field and the reference, as far as sprints and races can tell."""
+    return [each for each in contenders([*field, reference], bench.question.objective) if each is not reference]
+
+
+def _may_race(bench: Bench, pace: Pace) -> bool:
+    """Return whether there is time for another race, and the question goes by the time of a step."""
     question = bench.question
-    if _has_raced(bench, contender.candidate) or question.batch_size or question.objective == "memory":
+    if question.batch_size or question.objective == "memory":
         return False
     return enough_is_left(bench, pace, after=2 * pace.prepare_seconds)
 
@@ -69,10 +99,14 @@ def _has_raced(bench: Bench, candidate: Candidate) -> bool:
     return bool(candidate.keep_fp32) or "race" in takewhile(lambda phase: phase != "sprint", phases)
 
 
-def _failing_a_race(bench: Bench, field: Iterable[Contender], reference: Contender, pace: Pace) -> list[Contender]:
-    """Race who has not raced yet against the reference, whose own session stays as it is; return who failed in it."""
-    late = [each for each in field if not _has_raced(bench, each.candidate) and not each.candidate.emulate]
-    late = contenders(late, bench.question.objective)
+def _failing_a_race(bench: Bench, field: Sequence[Contender], reference: Contender, pace: Pace) -> list[Contender]:
+    """Race a field against the reference, whose own session stays as it is; return who failed in it.
+
+    Who raced before is among them: that race would not compare with this one. So are the best of the others.
+    """
+    raced = [each for each in field if _has_raced(bench, each.candidate)]
+    late = [each for each in _near(bench, field, reference) or field if each not in raced]
+    racing = [*raced, *late][:MOST_CONTENDERS]
     twin = Contender(support=reference.support, session=bench.start(reference.candidate))
     with twin.session as session:
         try:
@@ -80,8 +114,8 @@ def _failing_a_race(bench: Bench, field: Iterable[Contender], reference: Contend
         except TrialFailedError as failure:  # it ran before: nothing is told by that
             bench.raise_if_over(failure)
             return []
-        ran = race(bench, [*late, twin], pace)
-    return [each for each in late if each not in ran]
+        ran = race(bench, [*racing, twin], pace)
+    return [each for each in racing if each not in ran]
 
 
 def _best(

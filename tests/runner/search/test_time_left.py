@@ -10,7 +10,7 @@ from autoprec_runner.search.budget import Budget
 from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.judges import enough_is_left
 from autoprec_runner.search.sprint import Pace
-from autoprec_runner.search.verify import _may_race
+from autoprec_runner.search.verify import _is_undecided, _is_unraced, _may_race
 from autoprec_runner.trial import Mode, Phase
 from autoprec_runner.trials.evidence import Evidence
 from autoprec_service.testing import make_trial
@@ -69,14 +69,40 @@ def test_an_inference_run_is_judged_by_few_steps() -> None:
     assert enough_is_left(bench(30.0, mode="inference"), pace(0.1), after=5.0)
 
 
-def raced(phase: Phase) -> Any:
-    return make_trial("bf16-true", id="before", phase=phase)
+def tried(*phases: Phase) -> Any:
+    return [make_trial("bf16-true", id=phase, phase=phase) for phase in phases]
 
 
-def test_who_was_too_slow_for_the_race_gets_one_before_its_verdict() -> None:
-    late = contender("bf16-true")
-    assert _may_race(bench(40.0), late, pace(0.001))
-    assert _may_race(bench(40.0, trials=(raced("sprint"),)), late, pace(0.001))
-    assert not _may_race(bench(40.0, trials=(raced("race"),)), late, pace(0.001))
-    assert not _may_race(bench(5.0), late, pace(0.001))
-    assert not _may_race(bench(40.0, objective="memory"), late, pace(0.001))
+@pytest.mark.parametrize(
+    ("phases", "expected"),
+    [((), True), (("sprint",), True), (("sprint", "race"), False), (("race", "sprint"), True)],
+)
+def test_who_was_too_slow_for_the_race_gets_one_before_its_verdict(phases: tuple[Phase, ...], expected: bool) -> None:  # noqa: FBT001
+    assert expected == _is_unraced(bench(40.0, trials=tried(*phases)), contender("bf16-true"))
+
+
+FAST, NEAR, SLOW = [1.0, 1.01] * 5, [1.02, 1.0, 1.07, 0.98, 1.03] * 2, [1.5, 1.51] * 5
+EQUAL = [1.001, 1.009] * 5
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [([SLOW], False), ([EQUAL], False), ([NEAR], True), ([SLOW, NEAR], True), ([], False)],
+)
+def test_who_could_not_be_told_from_the_reference_is_undecided(others: list[list[float]], expected: bool) -> None:  # noqa: FBT001
+    reference, *field = (contender("bf16-true") for _ in range(1 + len(others)))
+    for each, medians in zip((reference, *field), (FAST, *others), strict=True):
+        each.session.evidence.rounds = [[median] for median in medians]
+    assert expected == _is_undecided(bench(40.0, trials=tried("race")), field, reference)
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(1.1, True), (1.5, False)])
+def test_who_has_not_raced_is_undecided_if_it_may_be_faster(seconds: float, expected: bool) -> None:  # noqa: FBT001
+    reference, late = contender("32-true", 1.0), contender("bf16-true", seconds)
+    assert expected == _is_undecided(bench(40.0), [late], reference)
+
+
+def test_a_second_race_takes_time_and_a_question_that_goes_by_it() -> None:
+    assert _may_race(bench(40.0), pace(0.001))
+    assert not _may_race(bench(5.0), pace(0.001))
+    assert not _may_race(bench(40.0, objective="memory"), pace(0.001))
