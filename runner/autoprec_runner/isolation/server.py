@@ -72,10 +72,7 @@ class Server:
             self._kill({"pid": pid}, [])
 
     def _preload(self, request: dict[str, Any], _descriptors: list[int]) -> dict[str, Any]:
-        for name in request["modules"]:
-            # What cannot be imported here cannot be there either: the child says so.
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
+        import_each(request["modules"])
         gc.freeze()
         return {}
 
@@ -120,6 +117,13 @@ class Server:
     def _strays(self) -> list[int]:
         """Return our children that we never forked."""
         return [each.pid for each in psutil.Process().children() if each.pid not in self._children]
+
+
+def import_each(modules: Iterable[str]) -> None:
+    """Import modules; what cannot be imported here cannot be in a child either, which will say so where it wants it."""
+    for name in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
 
 
 def _kill_trees(pids: Sequence[int]) -> None:

@@ -179,12 +179,17 @@ class _Conductor:
 
     def _describe(self) -> "_Described":
         """Set the reference up, whose child tells what the workload is."""
-        bench, unknown = self._bench, _unknown(self._question)
-        ready = bench.server.is_ready_within(bench.budget.left_until(_LOADING_SHARE))
-        seconds = bench.budget.left_until(_LOADING_SHARE)
-        if not (ready and seconds):
-            return _Described(session=None, prepared=unknown)
+        bench = self._bench
+        if not bench.server.is_ready_within(bench.budget.left_until(_LOADING_SHARE)):
+            return _Described(session=None, prepared=_unknown(self._question))
         self._busy_cores = busy_cores()
+        return self._set_up_reference()
+
+    def _set_up_reference(self) -> "_Described":
+        bench, unknown = self._bench, _unknown(self._question)
+        seconds = bench.budget.left_until(_LOADING_SHARE)
+        if not seconds:
+            return _Described(session=None, prepared=unknown)
         session = bench.start(self._question.reference)
         try:
             return _Described(session=session, prepared=session.prepare(timeout_seconds=seconds))
@@ -201,7 +206,7 @@ class _Conductor:
         if session is None or described.failure or not preload_libraries(self._bench, session, prepared, trials=trials):
             return described
         session.close()
-        return replace(self._describe(), prepared=prepared)
+        return replace(self._set_up_reference(), prepared=prepared)
 
     def _known_elsewhere(self, described: "_Described", candidates: Sequence[Candidate]) -> Known:
         """Return what others know of a workload that could be described."""

@@ -10,7 +10,7 @@ from autoprec_runner.search.contender import Contender
 from autoprec_runner.search.largest import find_largest_batches
 from autoprec_runner.search.sprint import MAX_STEPS, Pace, recording, set_up
 from autoprec_runner.search.watch import Watch
-from autoprec_runner.trial import Objective
+from autoprec_runner.trial import Objective, StepTime
 from autoprec_runner.trials.evidence import Evidence
 from autoprec_runner.trials.measure import equal, separated, step_time, without_drift
 from autoprec_runner.trials.session import TrialSession
@@ -31,6 +31,8 @@ _SPLIT_STEPS = 5
 """Steps in which the parts of a step are timed, once a contender."""
 _FEWEST_SPLIT_STEPS, _SPLIT_SHARE = 3, 0.03
 """So many steps it takes at least, which may cost this share of the budget."""
+
+Rounds = Sequence[Sequence[float]]
 
 
 def score(evidence: Evidence, objective: Objective) -> float:
@@ -92,9 +94,7 @@ def race(bench: Bench, field: Sequence[Contender], pace: Pace) -> list[Contender
 def told_apart(one: Contender, other: Contender) -> bool:
     """Return whether a race of two has shown which is faster, or that they are equally fast."""
     ours, theirs = one.session.evidence.rounds, other.session.evidence.rounds
-    first, second = step_time(ours), step_time(theirs)
-    is_clear = first.low_seconds > second.high_seconds or second.low_seconds > first.high_seconds
-    return equal(ours, theirs) or (is_clear and separated(ours, theirs))
+    return _is_settled(ours, theirs, step_time(ours), step_time(theirs))
 
 
 def seconds_to_race(pace: Pace) -> float:
@@ -170,11 +170,15 @@ def _still_in_it(running: Sequence[Contender], field: Sequence[Contender]) -> li
     best = min(running, key=lambda each: times[id(each)].median_seconds)
 
     def is_settled(contender: Contender) -> bool:
-        time, rounds = times[id(contender)], raw[id(contender)]
-        is_slower = time.low_seconds > times[id(best)].high_seconds and separated(rounds, raw[id(best)])
-        return is_slower or equal(rounds, raw[id(best)])
+        return _is_settled(raw[id(contender)], raw[id(best)], times[id(contender)], times[id(best)])
 
     return [each for each in running if each is best or not is_settled(each)]
+
+
+def _is_settled(ours: Rounds, theirs: Rounds, time: StepTime, other: StepTime) -> bool:
+    """Return whether two differ, by the ratio within rounds and by both intervals, or are known to be equal."""
+    is_clear = time.low_seconds > other.high_seconds or other.low_seconds > time.high_seconds
+    return equal(ours, theirs) or (is_clear and separated(ours, theirs))
 
 
 def _rounds_run(field: Sequence[Contender]) -> int:

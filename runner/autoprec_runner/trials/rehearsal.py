@@ -5,7 +5,6 @@ all trials, unless they leave something behind that no fork survives: threads, a
 they must find what they find in a trial: environment variables that the user's code sets first may lead them.
 """
 
-import importlib
 import json
 import os
 import sys
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autoprec_runner.isolation.child import ChildError, ChildProcess
 from autoprec_runner.isolation.forkserver import ForkServer
+from autoprec_runner.isolation.server import import_each
 from autoprec_runner.trials.libraries import Imports, Libraries
 from autoprec_runner.trials.surroundings import use_temporary_folder
 
@@ -62,19 +62,12 @@ def main(connection: int, arguments: dict[str, Any]) -> None:
     libraries = Libraries.model_validate(json.loads(parent.recv_bytes())["libraries"])
     use_temporary_folder(arguments["temporary"])
     imports, state, started = Imports(), _torch_state(), time.perf_counter()
-    _import_modules(libraries)
+    import_each(libraries.modules)
     seconds = time.perf_counter() - started
     obstacles = [*_differences(imports.libraries, libraries), *_left_behind()]
     if state != _torch_state():
         obstacles.append("torch's global state changed")
     parent.send_bytes(Rehearsal(seconds=seconds, obstacles=tuple(obstacles)).model_dump_json().encode())
-
-
-def _import_modules(libraries: Libraries) -> None:
-    """Import what can be imported; what cannot will be missed where it is wanted."""
-    for name in libraries.modules:
-        with suppress(Exception):
-            importlib.import_module(name)
 
 
 def _left_behind() -> Iterator[str]:

@@ -8,7 +8,7 @@ from autoprec_runner.study import Constraints
 from autoprec_runner.trial import Objective, Trial
 from autoprec_service.policy.evidence import Evidence, gathered
 from autoprec_service.policy.qualification import doubt, rejection
-from autoprec_service.policy.ranking import Choice, by_preference, can_be_ranked, choose
+from autoprec_service.policy.ranking import Choice, by_preference, can_be_ranked, choose, is_pointless
 from autoprec_service.recommendation import Rejected
 
 
@@ -61,7 +61,7 @@ class Field:
 
     def is_pointless(self, evidence: Evidence) -> bool:
         """Return whether a candidate is no choice because it is more precise than a reference that holds."""
-        return evidence.is_beyond_reference and any(each.is_reference for each in self.qualified)
+        return is_pointless(evidence, self.qualified)
 
     @cached_property
     def choice(self) -> Choice | None:

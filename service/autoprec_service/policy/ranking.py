@@ -39,8 +39,7 @@ def choose(contenders: Sequence[Evidence], objective: Objective) -> Choice:
     wins, then the least memory. `64-true`, the safest of all, is no choice where `32-true` is there: precision beyond a
     reference that holds buys nothing and doubles the memory, and if it is faster, that is the machine's neighbours.
     """
-    reference_holds = any(each.is_reference for each in contenders)
-    pool = [each for each in contenders if not (reference_holds and each.is_beyond_reference)]
+    pool = [each for each in contenders if not is_pointless(each, contenders)]
     best, beaten = pool[0], dict[str, Criterion]()
     for criterion in CRITERIA[objective]:
         best = min(pool, key=partial(_order, criterion))
@@ -49,6 +48,11 @@ def choose(contenders: Sequence[Evidence], objective: Objective) -> Choice:
         pool = close
     pick = min(pool, key=safety)
     return Choice(pick=pick, best=best, tied=tuple(each for each in pool if each is not pick), beaten=beaten)
+
+
+def is_pointless(evidence: Evidence, contenders: Sequence[Evidence]) -> bool:
+    """Return whether a candidate is no choice because it is more precise than a reference that is one."""
+    return evidence.is_beyond_reference and any(each.is_reference for each in contenders)
 
 
 def by_preference(evidences: Sequence[Evidence], objective: Objective) -> list[Evidence]:
